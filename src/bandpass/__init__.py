@@ -1,0 +1,1 @@
+"""bandpass trains JEPAs on long temporal streams with a surprise-band curriculum."""

@@ -1,0 +1,30 @@
+"""Shape aliases, checked at test time by jaxtyping and beartype, plain tensors otherwise."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    Windows: TypeAlias = Tensor
+    Observed: TypeAlias = Tensor
+    Tokens: TypeAlias = Tensor
+    TokenIndex: TypeAlias = Tensor
+    Embeddings: TypeAlias = Tensor
+    Vectors: TypeAlias = Tensor
+    PerSample: TypeAlias = Tensor
+    Scalar: TypeAlias = Tensor
+else:
+    try:
+        from jaxtyping import Bool, Float, Int
+    except ImportError:  # an installed user has no jaxtyping: the aliases stay documentation
+        Windows = Observed = Tokens = TokenIndex = Embeddings = Tensor
+        Vectors = PerSample = Scalar = Tensor
+    else:
+        Windows = Float[Tensor, "batch time channels"]
+        Observed = Bool[Tensor, "batch time channels"]
+        Tokens = Float[Tensor, "batch tokens dim"]
+        TokenIndex = Int[Tensor, "batch chosen"]
+        Embeddings = Float[Tensor, "batch dim"]
+        Vectors = Float[Tensor, "... samples dim"]
+        PerSample = Float[Tensor, " batch"]
+        Scalar = Float[Tensor, ""]

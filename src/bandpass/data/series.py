@@ -1,0 +1,89 @@
+"""What a source yields: raw series, row by row, before anything is windowed or normalised."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+UNLABELLED, NORMAL, EVENT = -1, 0, 1
+UNKNOWN_REGIME = -1
+
+
+class DataError(ValueError):
+    """Input that cannot be used as it is; the message names the place and the mend."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One recording of one entity, in time order.
+
+    Attributes:
+        name: Unique within the source, e.g. ``machine-1-6/test``.
+        entity: What was recorded (machine, well, rig); normalisation and buckets go by it.
+        values: (rows, channels) float32, NaN where a value is missing.
+        label: (rows,) int8: 1 event, 0 normal, -1 unlabelled.
+        regime: (rows,) int16 index into ``Source.regimes``, -1 unknown; None if the source has none.
+        corrupt: (rows,) int8, 0 clean, else 1 + index into ``corruption.KINDS``; None if clean.
+        time: (rows,) int64 nanoseconds since the epoch, as read (gaps and disorder kept); None
+            if the source has no clock and rows are equidistant.
+        state: (rows, k) float32 exact latent state of a simulation; None otherwise.
+        split: The split the publishers put the whole series in, or None for the source's rule.
+    """
+
+    name: str
+    entity: str
+    values: np.ndarray
+    label: np.ndarray
+    regime: np.ndarray | None = None
+    corrupt: np.ndarray | None = None
+    time: np.ndarray | None = None
+    state: np.ndarray | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a source is cut into ``train`` and ``test``.
+
+    Attributes:
+        by: ``"time"`` cuts every series at ``test_share`` from its end; ``"entity"`` and
+            ``"series"`` send whole series to test when their entity or name is in ``test``.
+        test_share: Share of the rows of a series that go to test when cutting by time.
+        test: Names that go to test whole.
+        embargo: Rows left unused between train and test inside one series.
+    """
+
+    by: str = "time"
+    test_share: float = 0.4
+    test: frozenset[str] = frozenset()
+    embargo: int = 128
+
+
+@dataclass(frozen=True)
+class Source:
+    """One public dataset, or the generator, or a user's folder.
+
+    Attributes:
+        name: What the command line calls it.
+        title: One line on what was recorded.
+        licence: Licence of the data, as its publishers state it.
+        home: Where the original is downloaded.
+        layout: The exact raw layout expected under ``--raw``.
+        channels: Channel names in column order; empty if they are read from the files.
+        regimes: Regime names in code order.
+        read: ``read(raw, **options)`` yields the series in a fixed order.
+        split: The default split.
+        options: Option names that ``read`` takes, with a one-line help each.
+    """
+
+    name: str
+    title: str
+    licence: str
+    home: str
+    layout: str
+    channels: tuple[str, ...]
+    regimes: tuple[str, ...]
+    read: Callable[..., Iterator[Series]]
+    split: Split = Split()
+    options: Mapping[str, str] = field(default_factory=dict)

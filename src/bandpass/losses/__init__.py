@@ -1,0 +1,24 @@
+"""Prediction losses, regularisers against collapse, and the terms that report it."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from bandpass.losses.collapse import CollapseTerms, collapse_terms, collapse_warning
+from bandpass.losses.prediction import PREDICTION_LOSSES
+from bandpass.losses.sigreg import sigreg
+from bandpass.losses.vicreg import covariance, variance, vicreg
+
+REGULARISERS: dict[str, Callable[..., Tensor]] = {"sigreg": sigreg, "vicreg": vicreg}
+
+__all__ = [
+    "PREDICTION_LOSSES",
+    "REGULARISERS",
+    "CollapseTerms",
+    "collapse_terms",
+    "collapse_warning",
+    "covariance",
+    "sigreg",
+    "variance",
+    "vicreg",
+]

@@ -1,0 +1,211 @@
+"""Reading raw tables: plain or gzip text into float32 matrices, labels and clocks."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from bandpass.data.series import DataError
+
+Value = TypeVar("Value")
+
+# What the sources at hand write for "no value".
+NULLS = ["", "NaN", "nan", "NA", "N/A", "null", "NULL"]
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts ``valve1/2`` before ``valve1/10``."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def existing(folder: Path, layout: str) -> Path:
+    """Return ``folder``; DataError, with the layout that was expected, if it is not a directory."""
+    if folder.is_dir():
+        return folder
+    raise DataError(f"{folder}: no such directory; expected the layout\n{layout}")
+
+
+def listing(folder: Path, *suffixes: str, layout: str) -> dict[str, Path]:
+    """Files below ``folder`` by name (relative, without suffix), plain or gzip, in natural order.
+
+    Args:
+        folder: Directory that is searched with everything below it; hidden files are passed over.
+        *suffixes: Endings such as ``.csv``; each also matches with ``.gz`` behind it.
+        layout: The layout to show when nothing is found.
+
+    Returns:
+        ``{"valve1/0": Path(".../valve1/0.csv.gz"), ...}``.
+
+    Raises:
+        DataError: If there is no such directory or file, or a name is there twice.
+    """
+    endings = tuple(ending for s in suffixes for ending in (s + ".gz", s))
+    found: dict[str, Path] = {}
+    for path in existing(folder, layout).rglob("*"):
+        relative = path.relative_to(folder)
+        ending = next((e for e in endings if path.name.endswith(e)), None)
+        if ending is None or any(part.startswith(".") for part in relative.parts):
+            continue
+        name = relative.as_posix()[: -len(ending)]
+        if name in found:
+            raise DataError(f"{path}: also there as {found[name].name}; keep one of the two")
+        found[name] = path
+    if not found:
+        wanted = " or ".join(endings)
+        raise DataError(f"{folder}: holds no {wanted} file; expected the layout\n{layout}")
+    return {name: found[name] for name in sorted(found, key=natural)}
+
+
+def plain_or_gzip(path: Path, layout: str) -> Path:
+    """Return ``path`` or ``path`` + ``.gz``, whichever is there; DataError if neither is."""
+    for candidate in (path, path.with_name(path.name + ".gz")):
+        if candidate.is_file():
+            return candidate
+    raise DataError(f"{path}: no such file, plain or .gz; expected the layout\n{layout}")
+
+
+def read_csv(
+    path: Path,
+    *,
+    delimiter: str = ",",
+    names: Sequence[str] | None = None,
+    types: dict[str, pa.DataType] | None = None,
+) -> pa.Table:
+    """Read one delimited text file, plain or gzip.
+
+    Args:
+        path: The file; ``.gz`` is decompressed on the way.
+        delimiter: Column separator.
+        names: Column names of a file without a header; None if the first line is the header.
+        types: Types that columns must convert to; the others are inferred.
+
+    Raises:
+        DataError: If the file is missing, empty, truncated, ragged or holds a value that does not
+            convert; the message names the file and, where the parser knows it, the row.
+    """
+    read = csv.ReadOptions(use_threads=False, column_names=list(names) if names else None)
+    convert = csv.ConvertOptions(column_types=types, null_values=NULLS, strings_can_be_null=True)
+    try:
+        table = csv.read_csv(path, read, csv.ParseOptions(delimiter=delimiter), convert)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise DataError(f"{path}: {error}; mend or remove that row") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error}; download the file again") from error
+    if table.num_rows == 0:
+        raise DataError(f"{path}: no rows below the header; remove the file or download it again")
+    return table
+
+
+def require(table: pa.Table, columns: Sequence[str], path: Path) -> None:
+    """DataError unless ``table`` has every one of ``columns``, each once."""
+    for name in columns:
+        count = table.column_names.count(name)
+        if count != 1:
+            what = "has no column" if count == 0 else "has more than one column"
+            there = ", ".join(table.column_names)
+            raise DataError(f"{path}: {what} {name!r}; it has: {there}")
+
+
+def matrix(table: pa.Table, columns: Sequence[str], path: Path) -> np.ndarray:
+    """(rows, channels) float32 of the named columns, NaN where a cell is empty."""
+    require(table, columns, path)
+    out = np.empty((table.num_rows, len(columns)), np.float32)
+    for j, name in enumerate(columns):
+        column = table.column(name)
+        if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+            if not (pa.types.is_null(column.type) or pa.types.is_boolean(column.type)):
+                raise DataError(_not_numeric(column, name, path))
+            column = column.cast(pa.float32())
+        out[:, j] = column.to_numpy()  # nulls become NaN
+    return out
+
+
+def _not_numeric(column: pa.ChunkedArray, name: str, path: Path) -> str:
+    text = column.cast(pa.string()).to_pylist()
+    for row, value in enumerate(text, start=1):
+        if value is not None and not _is_number(value):
+            return f"{path}: column {name!r}, data row {row}: {value!r} is not a number; mend it"
+    return f"{path}: column {name!r} is of type {column.type}, not numeric; convert it"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def codes(table: pa.Table, name: str, path: Path, allowed: Sequence[int]) -> np.ndarray:
+    """(rows,) int16 of a column of whole-number codes, -1 where a cell is empty.
+
+    Raises:
+        DataError: At the first value that is not in ``allowed``.
+    """
+    values = matrix(table, [name], path)[:, 0]
+    wrong = np.flatnonzero(~(np.isnan(values) | np.isin(values, np.asarray(allowed, np.float32))))
+    if wrong.size:
+        value, known = values[wrong[0]], ", ".join(map(str, allowed))
+        raise DataError(
+            f"{path}: column {name!r}, data row {wrong[0] + 1}: {value:g} is not one of {known}"
+        )
+    return np.where(np.isnan(values), -1, values).astype(np.int16)
+
+
+def clock(table: pa.Table, name: str, path: Path, unit: str = "s") -> np.ndarray:
+    """(rows,) int64 nanoseconds since the epoch, in the order of the file.
+
+    Args:
+        table: The table.
+        name: Column of date-times, or of numbers counted in ``unit`` since the epoch.
+        path: File to name in errors.
+        unit: ``s``, ``ms``, ``us`` or ``ns``; used for numeric clocks only.
+
+    Raises:
+        DataError: If the column is missing, empty somewhere, or not a time.
+    """
+    require(table, [name], path)
+    column = table.column(name)
+    if column.null_count:
+        row = pc.index(pc.is_null(column), True).as_py() + 1
+        raise DataError(f"{path}: column {name!r}, data row {row}: no timestamp; remove the row")
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.int64()).to_numpy() * (10**9 // _per_second(unit))
+    if pa.types.is_floating(column.type):
+        return np.round(column.to_numpy() * (10**9 / _per_second(unit))).astype(np.int64)
+    try:
+        return column.cast(pa.timestamp("ns")).cast(pa.int64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{path}: column {name!r} is not a clock: {error}") from error
+
+
+def _per_second(unit: str) -> int:
+    return choice("unit", unit, {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9})
+
+
+def choice(option: str, value: str, allowed: dict[str, Value]) -> Value:
+    """What ``value`` stands for; DataError, with the allowed values, if it is not one of them."""
+    if value in allowed:
+        return allowed[value]
+    raise DataError(f"option {option}={value!r}: must be one of {', '.join(allowed)}")
+
+
+def number(option: str, value: object, kind: Callable[[str], Value]) -> Value:
+    """``value``, a number or its text from a command line, as ``kind`` (int or float)."""
+    try:
+        return kind(str(value))
+    except ValueError as error:
+        raise DataError(f"option {option}={value!r}: not {kind.__name__}") from error
+
+
+def flag(option: str, value: bool | str) -> bool:
+    """``value``, a bool or its text from a command line, as a bool."""
+    return choice(option, str(value).lower(), {"true": True, "1": True, "false": False, "0": False})

@@ -23,7 +23,7 @@ class Series:
         entity: What was recorded (machine, well, rig); normalisation and buckets go by it.
         values: (rows, channels) float32, NaN where a value is missing.
         label: (rows,) int8: 1 event, 0 normal, -1 unlabelled.
-        regime: (rows,) int16 index into ``Source.regimes``, -1 unknown; None if the source has none.
+        regime: (rows,) int16 index into the source's regimes, -1 unknown; None if it has none.
         corrupt: (rows,) int8, 0 clean, else 1 + index into ``corruption.KINDS``; None if clean.
         time: (rows,) int64 nanoseconds since the epoch, as read (gaps and disorder kept); None
             if the source has no clock and rows are equidistant.
@@ -61,6 +61,14 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Schema:
+    """Names of what a source yields: ``channels`` in column order, ``regimes`` in code order."""
+
+    channels: tuple[str, ...]
+    regimes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Source:
     """One public dataset, or the generator, or a user's folder.
 
@@ -70,11 +78,14 @@ class Source:
         licence: Licence of the data, as its publishers state it.
         home: Where the original is downloaded.
         layout: The exact raw layout expected under ``--raw``.
-        channels: Channel names in column order; empty if they are read from the files.
-        regimes: Regime names in code order.
+        channels: Channel names in column order; empty if only ``schema`` can tell.
+        regimes: Regime names in code order; empty if there are none or only ``schema`` can tell.
         read: ``read(raw, **options)`` yields the series in a fixed order.
         split: The default split.
-        options: Option names that ``read`` takes, with a one-line help each.
+        options: Option names that ``read`` takes, with a one-line help each. Values may be the text
+            of a command line.
+        discover: ``discover(raw, **options)`` finds the names where they depend on the files or the
+            options; None where ``channels`` and ``regimes`` hold as they are.
     """
 
     name: str
@@ -87,3 +98,10 @@ class Source:
     read: Callable[..., Iterator[Series]]
     split: Split = Split()
     options: Mapping[str, str] = field(default_factory=dict)
+    discover: Callable[..., Schema] | None = None
+
+    def schema(self, raw: Path, **options: object) -> Schema:
+        """Channel and regime names of what ``read(raw, **options)`` yields."""
+        if self.discover is None:
+            return Schema(self.channels, self.regimes)
+        return self.discover(raw, **options)

@@ -25,7 +25,7 @@ CLASSES = (0, 101, 1, 102, 2, 3, 4, 105, 5, 106, 6, 107, 7, 108, 8)
 REGIMES = tuple(
     "normal" if c == 0 else f"transient {c - 100}" if c > 100 else f"fault {c}" for c in CLASSES
 )
-LAYOUT = """RAW/data/2/WELL-00011_20140515110134.csv[.gz] ...  folder = event type, one episode a file
+LAYOUT = """RAW/data/2/WELL-00011_20140515110134.csv[.gz] ...  folder: event type; file: episode
   timestamp,P-PDG,P-TPT,T-TPT,P-MON-CKP,T-JUS-CKP,P-JUS-CKGL,T-JUS-CKGL,QGL,class"""
 
 # No split is published. Whole wells, because files of one well are near-duplicates; these five

@@ -1,0 +1,32 @@
+"""Data: raw series to a memory-mapped store, and windows of it on access."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bandpass.data.prepare import prepare
+from bandpass.data.series import DataError, Series, Source, Split
+from bandpass.data.store import Store, StoreError, open_store
+
+if TYPE_CHECKING:
+    from bandpass.data.windows import Batch, Windows, as_is
+
+__all__ = [
+    "Batch",
+    "DataError",
+    "Series",
+    "Source",
+    "Split",
+    "Store",
+    "StoreError",
+    "Windows",
+    "as_is",
+    "open_store",
+    "prepare",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the windows, and with them torch, when they are first asked for."""
+    if name in ("Batch", "Windows", "as_is"):
+        return getattr(import_module("bandpass.data.windows"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

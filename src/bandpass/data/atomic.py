@@ -1,0 +1,106 @@
+"""Whole or absent: a directory that is written beside its place and renamed into it."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bandpass.data.store import StoreError, read_manifest
+
+
+@contextmanager
+def publishing(store: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield an empty directory beside ``store`` that takes its place when the block ends well.
+
+    A block that raises leaves nothing behind; what a killed process leaves is never at ``store``
+    and is removed by the next call.
+
+    Args:
+        store: Where the directory shall be.
+        overwrite: Replace a store that is already there.
+
+    Raises:
+        StoreError: If a store is there and may not be replaced, if something else is there, if
+            another process is preparing it, or if the disk does not take it.
+    """
+    with writing(store):
+        store.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(store):
+        for stale in _partials(store):  # we hold the lock: their writers are gone
+            shutil.rmtree(stale)
+        _refuse(store, overwrite)
+        partial = store.with_name(f"{store.name}.partial-{os.getpid()}")
+        try:
+            with writing(store):
+                partial.mkdir()
+            yield partial
+            with writing(store):
+                _swap(partial, store)
+        finally:
+            for leftover in _partials(store):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of writing to ``path`` into a `StoreError` that says what is free."""
+    try:
+        yield
+    except OSError as error:
+        place = next(p for p in (path, *path.absolute().parents) if p.is_dir())
+        free = shutil.disk_usage(place).free / 1e6
+        raise StoreError(
+            f"could not write {path}: {error.strerror}; {free:,.0f} MB are free there, nothing "
+            f"half-written is left: make room or choose another place for the store"
+        ) from error
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _swap(partial: Path, store: Path) -> None:
+    for file in partial.iterdir():
+        sync(file)
+    sync(partial)
+    if store.exists():
+        store.rename(partial.with_name(f"{partial.name}-replaced"))
+    partial.rename(store)
+    sync(store.parent)
+
+
+def _refuse(store: Path, overwrite: bool) -> None:
+    if not store.exists() or (store.is_dir() and not any(store.iterdir())):
+        return
+    read_manifest(store)  # raises unless it is a store: anything else is never replaced
+    if not overwrite:
+        raise StoreError(f"there is a store at {store} already: pass --overwrite to replace it")
+
+
+def _partials(store: Path) -> list[Path]:
+    return [p for p in store.parent.iterdir() if p.name.startswith(f"{store.name}.partial-")]
+
+
+@contextmanager
+def _locked(store: Path) -> Iterator[None]:
+    with writing(store):
+        lock = open(store.with_name(f".{store.name}.lock"), "a+")  # noqa: SIM115 - closed below
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StoreError(
+                f"process {lock.read().strip()} is preparing {store}: wait for it or stop it"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}")
+        lock.flush()
+        yield

@@ -1,0 +1,79 @@
+"""Flat .npy columns that are appended to, hashed while written, and never held in memory."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from bandpass.data.atomic import writing
+
+
+class ColumnWriter:
+    """One .npy file of (rows, *width) that grows at its end.
+
+    The header is written with the room numpy leaves for a growing first axis, and rewritten with
+    the final number of rows on `close`. Unbuffered, so that a full disk is noticed by `append`.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype, width: tuple[int, ...] = ()) -> None:
+        """Create the file.
+
+        Args:
+            path: The file, ending in ``.npy``.
+            dtype: Of the column.
+            width: Shape of one row.
+        """
+        self.rows = 0
+        self._path, self._dtype, self._width = path, dtype, width
+        self._digest = hashlib.sha256()
+        with writing(path):
+            self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by `close`
+        self._write(self._header())
+
+    def append(self, rows: np.ndarray) -> None:
+        """Write rows (n, *width) at the end."""
+        data = np.ascontiguousarray(rows, self._dtype)
+        if data.size:
+            self._digest.update(data)
+            self._write(memoryview(data).cast("B"))
+        self.rows += len(data)
+
+    def fill(self, rows: int, value: float, block: int = 1 << 16) -> None:
+        """Append rows that hold nothing but ``value``."""
+        for start in range(0, rows, block):
+            self.append(np.full((min(block, rows - start), *self._width), value, self._dtype))
+
+    def close(self) -> dict[str, Any]:
+        """Finish the header and return the manifest entry: dtype, shape, bytes and sha256."""
+        with writing(self._path):
+            size = self._file.tell()
+            self._file.seek(0)
+        self._write(self._header())
+        self.abandon()
+        return {
+            "dtype": self._dtype.name,
+            "shape": [self.rows, *self._width],
+            "bytes": size,
+            "sha256": self._digest.hexdigest(),
+        }
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
+    def _header(self) -> bytes:
+        header = io.BytesIO()
+        shape = (self.rows, *self._width)
+        descr = npy.dtype_to_descr(self._dtype)
+        entry = {"descr": descr, "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(header, entry)
+        return header.getvalue()
+
+    def _write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        with writing(self._path):
+            while view:
+                view = view[self._file.write(view) :]

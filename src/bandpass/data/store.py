@@ -1,0 +1,194 @@
+"""The store on disk: every series end to end in flat, memory-mapped columns."""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FORMAT, VERSION = "bandpass-store", 1
+MANIFEST = "manifest.json"
+TABLES = ("series", "segments", "entities")
+
+
+class StoreError(RuntimeError):
+    """A store that cannot be written, opened or trusted; the message says how to mend it."""
+
+
+class Store:
+    """A prepared corpus, read-only: the manifest, three small tables and memory-mapped columns.
+
+    Columns are opened on first use and dropped on pickling, so that every loader worker maps the
+    files itself and a store costs a worker no more than its tables.
+
+    Attributes:
+        path: The directory.
+        manifest: Counts, settings, statistics, notes and hashes, as in ``manifest.json``.
+        series: Table with a row per series: name, entity, offset (first row in the columns),
+            rows, and the clock report.
+        segments: Table of the runs windows may lie in: series (row of ``series``), split, start
+            and stop relative to the series.
+        entities: Table with a row per entity: entity, mean and std per channel.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        """Read the tables; use `open_store`, which also checks the manifest and the sizes."""
+        self.path = path
+        self.manifest = manifest
+        tables = [pq.read_table(path / f"{name}.parquet") for name in TABLES]
+        self.series, self.segments, self.entities = tables
+        self._columns: dict[str, np.ndarray] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_columns": {}}
+
+    def __repr__(self) -> str:
+        return (
+            f"Store({str(self.path)!r}: {self.rows} rows, {len(self.channels)} channels, "
+            f"{self.series.num_rows} series of {self.entities.num_rows} entities)"
+        )
+
+    @property
+    def rows(self) -> int:
+        """Rows of all series together."""
+        return self.manifest["rows"]
+
+    @property
+    def channels(self) -> list[str]:
+        """Channel names in column order."""
+        return self.manifest["channels"]
+
+    @property
+    def regimes(self) -> list[str]:
+        """Regime names in code order, empty if the source has none."""
+        return self.manifest["regimes"]
+
+    @property
+    def hash(self) -> str:
+        """Hash over everything that windows are made of; equal stores have equal hashes."""
+        return self.manifest["hash"]
+
+    @cached_property
+    def series_names(self) -> list[str]:
+        """Series names in store order."""
+        return self.series["name"].to_pylist()
+
+    @cached_property
+    def entity_names(self) -> list[str]:
+        """Entity names in the order of ``Windows.entities``."""
+        return self.entities["entity"].to_pylist()
+
+    @cached_property
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation that normalise an entity, each (entities, channels) float64.
+
+        Over the observed values of its train rows. Where a channel has none of those, over all
+        rows of the entity; where it was never observed, 0 and 1. A channel that is constant has
+        standard deviation 1: it is centred, not scaled.
+        """
+        shape = (self.entities.num_rows, len(self.channels))
+        mean, std = (
+            self.entities[name].combine_chunks().flatten().to_numpy().reshape(shape)
+            for name in ("mean", "std")
+        )
+        return mean, std
+
+    def column(self, name: str) -> np.ndarray | None:
+        """Map a column: values, label, regime, corrupt, and time or state if the source has them.
+
+        Returns:
+            A read-only memory map with ``rows`` rows, or None if the store has no such column.
+        """
+        if name not in self.manifest["columns"]:
+            return None
+        if name not in self._columns:
+            self._columns[name] = np.load(self.path / f"{name}.npy", mmap_mode="r")
+        return self._columns[name]
+
+    def verify(self) -> None:
+        """Read every column and table again and compare the hashes with the manifest.
+
+        Raises:
+            StoreError: If one differs; names it.
+        """
+        for name, entry in self.manifest["columns"].items():
+            if _column_hash(self.column(name)) != entry["sha256"]:
+                raise StoreError(f"{self.path / name}.npy has changed since it was written: {MEND}")
+        found = {name: table_hash(getattr(self, name)) for name in TABLES}
+        for name, expected in self.manifest["tables"].items():
+            if found[name] != expected:
+                raise StoreError(f"{self.path / name}.parquet has changed: {MEND}")
+        if store_hash(self.manifest) != self.hash:
+            raise StoreError(f"{self.path / MANIFEST} has changed since it was written: {MEND}")
+
+
+MEND = "prepare the store again with --overwrite"
+
+
+def open_store(path: Path | str) -> Store:
+    """Open a prepared store; cheap, nothing but the manifest and the tables is read.
+
+    Args:
+        path: The directory that `prepare` wrote.
+
+    Raises:
+        StoreError: If it is not a store, is of another version, or a column does not have the
+            size in the manifest.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    if manifest["version"] != VERSION:
+        raise StoreError(
+            f"{path} is a store of version {manifest['version']}, this bandpass reads version "
+            f"{VERSION}: {MEND}"
+        )
+    for name, entry in manifest["columns"].items():
+        file = path / f"{name}.npy"
+        size = file.stat().st_size if file.is_file() else 0
+        if size != entry["bytes"]:
+            raise StoreError(f"{file} has {size} bytes, the manifest says {entry['bytes']}: {MEND}")
+    missing = [name for name in TABLES if not (path / f"{name}.parquet").is_file()]
+    if missing:
+        raise StoreError(f"{path} lacks {missing[0]}.parquet: {MEND}")
+    return Store(path, manifest)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a store of any version.
+
+    Raises:
+        StoreError: If ``path`` is missing or is not a store.
+    """
+    if not path.exists():
+        raise StoreError(f"there is no store at {path}: run `bandpass prepare` first")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is not a store, its {MANIFEST}: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise StoreError(f"{path} is not a store: {MANIFEST} does not say {FORMAT!r}")
+    return manifest
+
+
+def table_hash(table: pa.Table) -> str:
+    """Hash the contents of a table, whichever pyarrow wrote it."""
+    return hashlib.sha256(json.dumps(table.to_pydict()).encode()).hexdigest()
+
+
+def store_hash(manifest: dict[str, Any]) -> str:
+    """Hash of the hashes, of the columns and of the tables."""
+    parts = {name: entry["sha256"] for name, entry in manifest["columns"].items()}
+    return hashlib.sha256(
+        json.dumps([parts, manifest["tables"]], sort_keys=True).encode()
+    ).hexdigest()
+
+
+def _column_hash(column: np.ndarray, block: int = 1 << 16) -> str:
+    digest = hashlib.sha256()
+    for start in range(0, len(column), block):
+        digest.update(np.ascontiguousarray(column[start : start + block]))
+    return digest.hexdigest()

@@ -16,7 +16,9 @@ CLEAN = 0
 SHORTEST, LONGEST = 20, 100  # rows of an episode
 
 
-def dropout(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator):
+def dropout(
+    episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
     """Lose most of the samples: four in five read as missing."""
     out = episode.copy()
     lost = generator.random((len(out), len(channels))) < 0.8
@@ -25,14 +27,16 @@ def dropout(episode: np.ndarray, channels: np.ndarray, generator: np.random.Gene
     return out
 
 
-def stuck(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator):
+def stuck(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Freeze at the first value: a gauge that hangs, a logger that repeats."""
     out = episode.copy()
     out[:, channels] = out[0, channels]
     return out
 
 
-def noise_burst(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator):
+def noise_burst(
+    episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
     """Add white noise of 2 to 5 standard deviations: electrical interference."""
     out = episode.copy()
     size = generator.uniform(2.0, 5.0) * spread(episode[:, channels])
@@ -40,14 +44,16 @@ def noise_burst(episode: np.ndarray, channels: np.ndarray, generator: np.random.
     return out
 
 
-def permutation(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator):
+def permutation(
+    episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
     """Swap the channels in a cycle: wires plugged into each other's place."""
     out = episode.copy()
     out[:, channels] = episode[:, np.roll(channels, 1)]
     return out
 
 
-def scale(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator):
+def scale(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Multiply by 3 to 10, or by the inverse: a wrong unit or gain."""
     out = episode.copy()
     factor = generator.uniform(3.0, 10.0)
@@ -55,7 +61,7 @@ def scale(episode: np.ndarray, channels: np.ndarray, generator: np.random.Genera
     return out
 
 
-def clock(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator):
+def clock(episode: np.ndarray, channels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Shuffle short blocks of rows in time: a logger that sends its packets out of order."""
     out = episode.copy()
     blocks = np.array_split(np.arange(len(out)), max(2, len(out) // 8))
@@ -98,7 +104,8 @@ def inject(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Corrupt about ``rate`` of the rows in separate episodes of 20 to 100 rows.
 
-    Each episode is of one kind, drawn evenly, and hits a third to all of the channels.
+    Each episode is of one kind and hits a third to all of the channels; the kinds take turns in a
+    random order. A single channel has nothing to be swapped with: ``permutation`` then sits out.
 
     Args:
         values: (rows, channels) float32, NaN where missing; left as it is.
@@ -118,11 +125,14 @@ def inject(
     unknown = set(kinds) - set(KINDS)
     if unknown or not kinds:
         raise ValueError(f"kinds={kinds}: must be some of {', '.join(KINDS)}")
+    size = values.shape[1]
+    able = [kind for kind in kinds if size > 1 or kind != "permutation"]
+    turns = [able[i] for i in generator.permutation(len(able))]
     out, corrupt = values.copy(), np.zeros(len(values), np.int8)
-    for start, stop in episodes(len(values), rate, generator):
-        kind = kinds[generator.integers(len(kinds))]
-        size = values.shape[1]
-        hit = generator.permutation(size)[: generator.integers(-(-size // 3), size + 1)]
+    for turn, (start, stop) in enumerate(episodes(len(values), rate, generator)):
+        kind = turns[turn % len(turns)]
+        fewest = max(-(-size // 3), 2 if kind == "permutation" else 1)
+        hit = generator.permutation(size)[: generator.integers(fewest, size + 1)]
         out[start:stop] = FAULTS[kind](values[start:stop], hit, generator)
         corrupt[start:stop] = 1 + KINDS.index(kind)
     return out, corrupt
@@ -133,9 +143,9 @@ def episodes(rows: int, rate: float, generator: np.random.Generator) -> list[tup
     mean = (SHORTEST + LONGEST) / 2
     gap = mean * (1 - rate) / rate if rate else np.inf
     spans: list[tuple[int, int]] = []
-    start = generator.exponential(gap) if rate else np.inf
-    while start + LONGEST < rows:
-        stop = int(start) + int(generator.integers(SHORTEST, LONGEST + 1))
-        spans.append((int(start), stop))
-        start = stop + 1 + generator.exponential(gap)
+    at = generator.exponential(gap) if rate else np.inf
+    while at + LONGEST <= rows:
+        start, length = int(at), int(generator.integers(SHORTEST, LONGEST + 1))
+        spans.append((start, start + length))
+        at = start + length + generator.exponential(gap)
     return spans

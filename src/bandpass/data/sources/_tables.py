@@ -1,7 +1,8 @@
 """Reading raw tables: plain or gzip text into float32 matrices, labels and clocks."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from pyarrow import csv
 from bandpass.data.series import DataError
 
 Value = TypeVar("Value")
+Settings = TypeVar("Settings")
 
 # What the sources at hand write for "no value".
 NULLS = ["", "NaN", "nan", "NA", "N/A", "null", "NULL"]
@@ -191,21 +193,30 @@ def _per_second(unit: str) -> int:
     return choice("unit", unit, {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9})
 
 
-def choice(option: str, value: str, allowed: dict[str, Value]) -> Value:
+def choice(option: str, value: str, allowed: Mapping[str, Value]) -> Value:
     """What ``value`` stands for; DataError, with the allowed values, if it is not one of them."""
     if value in allowed:
         return allowed[value]
     raise DataError(f"option {option}={value!r}: must be one of {', '.join(allowed)}")
 
 
-def number(option: str, value: object, kind: Callable[[str], Value]) -> Value:
-    """``value``, a number or its text from a command line, as ``kind`` (int or float)."""
-    try:
-        return kind(str(value))
-    except ValueError as error:
-        raise DataError(f"option {option}={value!r}: not {kind.__name__}") from error
-
-
 def flag(option: str, value: bool | str) -> bool:
     """``value``, a bool or its text from a command line, as a bool."""
     return choice(option, str(value).lower(), {"true": True, "1": True, "false": False, "0": False})
+
+
+def settings(kind: type[Settings], options: Mapping[str, object]) -> Settings:
+    """Fill a settings dataclass from options, which may be the text of a command line.
+
+    Raises:
+        DataError: If an option is unknown or is not of the type of its field's default.
+    """
+    defaults = {field.name: field.default for field in fields(kind)}
+    values: dict[str, object] = {}
+    for name, value in options.items():
+        convert = type(choice("name", name, defaults))
+        try:
+            values[name] = convert(str(value))
+        except ValueError as error:
+            raise DataError(f"option {name}={value!r}: not {convert.__name__}") from error
+    return kind(**values)

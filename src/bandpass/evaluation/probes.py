@@ -1,0 +1,184 @@
+"""Frozen-embedding probes: fit on labelled embeddings, return class probabilities.
+
+A probe is a function `(fit_features (n, d), fit_labels (n,), features (m, d), *, seed)` ->
+probabilities (m, k), whose columns follow `numpy.unique(fit_labels)` and whose rows sum to 1. Rows
+should come in time order: hyper-parameters are picked on contiguous blocks, because neighbouring
+windows overlap. With a single class in the fit part every probe returns a column of ones. Label
+filtering is the caller's (a negative label is just another class here).
+"""
+
+import warnings
+from typing import Protocol
+
+import numpy as np
+
+from bandpass.evaluation._arrays import (
+    Doubles,
+    Floats,
+    Integers,
+    as_features,
+    check_rows,
+    eval_extra,
+    moments,
+)
+
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C of scikit-learn, strongest regularisation first
+_NEIGHBOURS = 20
+_ITERATIONS = 100
+
+
+class Probe(Protocol):
+    """What every entry of `PROBES` is."""
+
+    def __call__(
+        self, fit_features: Floats, fit_labels: Integers, features: Floats, *, seed: int
+    ) -> Doubles:
+        """Return probabilities (m, k) of the sorted classes of `fit_labels`."""
+        ...
+
+
+def logistic(
+    fit_features: Floats, fit_labels: Integers, features: Floats, *, seed: int
+) -> Doubles:
+    """Standardised L2 logistic regression, its penalty picked by log-loss on held-out blocks.
+
+    A fifth of each class, in contiguous blocks, is held out to choose C of `PENALTIES`; the model
+    is then refitted on all rows. Where no class can spare a row, C = 0.1.
+
+    Args:
+        fit_features: Embeddings of the labelled windows, (n, d), in time order.
+        fit_labels: Their classes, (n,).
+        features: Embeddings to score, (m, d).
+        seed: Chooses the held-out blocks.
+
+    Returns:
+        Probabilities, (m, k).
+    """
+    fit, scored, labels = _prepare(fit_features, fit_labels, features)
+    if labels.max() == 0:
+        return np.ones((len(scored), 1))
+    held = _held_out_blocks(labels, np.random.default_rng(seed))
+    penalty = 0.1
+    if held.any():
+        model = _regression()
+        losses = []
+        for candidate in PENALTIES:
+            _fit(model.set_params(C=candidate), fit[~held], labels[~held])
+            chance = model.predict_proba(fit[held])[np.arange(held.sum()), labels[held]]
+            losses.append(-np.log(np.maximum(chance, 1e-15)).mean())
+        penalty = PENALTIES[int(np.argmin(losses))]
+    return _fit(_regression().set_params(C=penalty), fit, labels).predict_proba(scored)
+
+
+def few_shot_draws(
+    fit_features: Floats,
+    fit_labels: Integers,
+    features: Floats,
+    *,
+    shots: int = 5,
+    draws: int = 10,
+    seed: int,
+) -> Doubles:
+    """Fit a logistic probe (C = 1) on `shots` windows of each class, `draws` times over.
+
+    Features are standardised by all of `fit_features`: unlabelled windows are free. A class with
+    fewer windows gives all it has.
+
+    Returns:
+        Probabilities, (draws, m, k). `rare_slice` averages its metrics over the draws.
+    """
+    fit, scored, labels = _prepare(fit_features, fit_labels, features)
+    if shots < 1 or draws < 1:
+        raise ValueError(f"shots and draws must be positive, got {shots} and {draws}")
+    if labels.max() == 0:
+        return np.ones((draws, len(scored), 1))
+    generator = np.random.default_rng(seed)
+    members = [np.flatnonzero(labels == k) for k in range(labels.max() + 1)]
+    result = []
+    for _ in range(draws):
+        chosen = np.concatenate([generator.permutation(rows)[:shots] for rows in members])
+        model = _fit(_regression().set_params(C=1.0), fit[chosen], labels[chosen])
+        result.append(model.predict_proba(scored))
+    return np.stack(result)
+
+
+def few_shot_logistic(
+    fit_features: Floats, fit_labels: Integers, features: Floats, *, seed: int
+) -> Doubles:
+    """Average probabilities of ten 5-shot logistic probes, (m, k).
+
+    This is a small ensemble. To report the expected metric of a *single* few-shot probe, hand the
+    (draws, m) scores of `few_shot_draws` to `rare_slice`.
+    """
+    return few_shot_draws(fit_features, fit_labels, features, seed=seed).mean(axis=0)
+
+
+def knn(fit_features: Floats, fit_labels: Integers, features: Floats, *, seed: int) -> Doubles:
+    """Soft votes of the 20 nearest labelled windows, Euclidean on standardised features.
+
+    A vote weighs exp(-(d / d_20)^2), where d_20 is the distance of the 20th neighbour. Euclidean
+    rather than cosine, because magnitude is part of what tells an event. Deterministic: `seed` is
+    there for the contract.
+    """
+    del seed
+    fit, scored, labels = _prepare(fit_features, fit_labels, features)
+    votes = np.eye(labels.max() + 1)[labels]
+    k = min(_NEIGHBOURS, len(fit))
+    at_once = max(1, 4_000_000 // len(fit))
+    result = np.empty((len(scored), votes.shape[1]))
+    for first in range(0, len(scored), at_once):
+        rows = scored[first : first + at_once]
+        squared = (rows**2).sum(1)[:, None] - 2 * rows @ fit.T + (fit**2).sum(1)
+        nearest = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        near = np.maximum(np.take_along_axis(squared, nearest, axis=1), 0)
+        reach = near.max(axis=1, keepdims=True)
+        weight = np.exp(-near / np.where(reach > 0, reach, 1))
+        weight /= weight.sum(axis=1, keepdims=True)
+        result[first : first + at_once] = np.einsum("mk,mkc->mc", weight, votes[nearest])
+    return result
+
+
+PROBES: dict[str, Probe] = {
+    "logistic": logistic,
+    "few-shot logistic": few_shot_logistic,
+    "knn": knn,
+}
+
+
+def _prepare(
+    fit_features: Floats, fit_labels: Integers, features: Floats
+) -> tuple[Doubles, Doubles, Integers]:
+    """Check, standardise, and number the classes 0..k-1."""
+    fit, scored = as_features(fit_features, "fit_features"), as_features(features)
+    check_rows(len(fit), fit_labels=fit_labels)
+    if fit_labels.ndim != 1 or len(fit) == 0:
+        raise ValueError(f"fit_labels must be (n,) with n > 0, got shape {fit_labels.shape}")
+    if fit.shape[1] != scored.shape[1]:
+        raise ValueError(f"features must have {fit.shape[1]} columns, got {scored.shape}")
+    labels = np.unique(fit_labels, return_inverse=True)[1].reshape(-1)
+    mean, scale = moments(fit)
+    return (fit - mean) / scale, (scored - mean) / scale, labels
+
+
+def _held_out_blocks(labels: Integers, generator: np.random.Generator) -> np.ndarray:
+    """Flag a fifth of each class in contiguous blocks; a class of one row keeps it."""
+    held = np.zeros(len(labels), dtype=bool)
+    for label in range(labels.max() + 1):
+        blocks = np.array_split(np.flatnonzero(labels == label), 10)
+        blocks = [block for block in blocks if len(block)]
+        for chosen in generator.permutation(len(blocks))[: max(len(blocks) // 5, len(blocks) > 1)]:
+            held[blocks[chosen]] = True
+    return held
+
+
+def _regression():  # noqa: ANN202 - a scikit-learn type, imported only here
+    linear = eval_extra("sklearn.linear_model")
+    return linear.LogisticRegression(max_iter=_ITERATIONS, tol=1e-3, warm_start=True)
+
+
+def _fit(model, features: Doubles, labels: Integers):  # noqa: ANN001, ANN202
+    """Fit for a fixed budget of iterations: a probe that stops there is only more regularised."""
+    convergence = eval_extra("sklearn.exceptions").ConvergenceWarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=convergence)
+        return model.fit(features, labels)

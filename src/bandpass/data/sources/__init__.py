@@ -1,9 +1,16 @@
 """Public datasets, the generator and a user's folder, each behind one ``Source``."""
 
 from bandpass.data.series import Source
-from bandpass.data.sources import nab, plant, skab, smd, threew
+from bandpass.data.sources import folder, nab, plant, skab, smd, threew
 
 SOURCES: dict[str, Source] = {
     source.name: source
-    for source in (smd.SOURCE, skab.SOURCE, nab.SOURCE, threew.SOURCE, plant.SOURCE)
+    for source in (
+        smd.SOURCE,
+        skab.SOURCE,
+        nab.SOURCE,
+        threew.SOURCE,
+        plant.SOURCE,
+        folder.SOURCE,
+    )
 }

@@ -1,7 +1,8 @@
 """Reading raw tables: plain or gzip text into float32 matrices, labels and clocks."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -72,12 +73,32 @@ def plain_or_gzip(path: Path, layout: str) -> Path:
     raise DataError(f"{path}: no such file, plain or .gz; expected the layout\n{layout}")
 
 
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what Arrow raises about a file into a DataError that names the file and the mend."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:  # names the row, the header being row 1
+        raise DataError(f"{path}: {error}; mend the file or download it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error}; download the file again") from error
+
+
+def header(path: Path, delimiter: str) -> pa.Schema:
+    """Column names of a text file, and their types as far as its first block shows them."""
+    with explained(path), csv.open_csv(path, parse_options=_dialect(delimiter)) as reader:
+        return reader.schema
+
+
 def read_csv(
     path: Path,
     *,
     delimiter: str = ",",
     names: Sequence[str] | None = None,
-    types: dict[str, pa.DataType] | None = None,
+    types: Mapping[str, pa.DataType] | None = None,
+    only: Sequence[str] | None = None,
 ) -> pa.Table:
     """Read one delimited text file, plain or gzip.
 
@@ -85,25 +106,27 @@ def read_csv(
         path: The file; ``.gz`` is decompressed on the way.
         delimiter: Column separator.
         names: Column names of a file without a header; None if the first line is the header.
-        types: Types that columns must convert to; the others are inferred.
+        types: Types that columns must convert to; the others are inferred from the first block.
+        only: Columns to read; None for all.
 
     Raises:
         DataError: If the file is missing, empty, truncated, ragged or holds a value that does not
             convert; the message names the file and, where the parser knows it, the row.
     """
+    # One thread: several would not know the row of a bad value.
     read = csv.ReadOptions(use_threads=False, column_names=list(names) if names else None)
-    convert = csv.ConvertOptions(column_types=types, null_values=NULLS, strings_can_be_null=True)
-    try:
-        table = csv.read_csv(path, read, csv.ParseOptions(delimiter=delimiter), convert)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise DataError(f"{path}: {error}; mend or remove that row") from error
-    except OSError as error:
-        raise DataError(f"{path}: {error}; download the file again") from error
+    convert = csv.ConvertOptions(
+        column_types=types, null_values=NULLS, strings_can_be_null=True, include_columns=only
+    )
+    with explained(path):
+        table = csv.read_csv(path, read, _dialect(delimiter), convert)
     if table.num_rows == 0:
         raise DataError(f"{path}: no rows below the header; remove the file or download it again")
     return table
+
+
+def _dialect(delimiter: str) -> csv.ParseOptions:
+    return csv.ParseOptions(delimiter=delimiter)
 
 
 def require(table: pa.Table, columns: Sequence[str], path: Path) -> None:
@@ -122,28 +145,20 @@ def matrix(table: pa.Table, columns: Sequence[str], path: Path) -> np.ndarray:
     out = np.empty((table.num_rows, len(columns)), np.float32)
     for j, name in enumerate(columns):
         column = table.column(name)
-        if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-            if not (pa.types.is_null(column.type) or pa.types.is_boolean(column.type)):
-                raise DataError(_not_numeric(column, name, path))
+        if not is_numeric(column.type):
+            raise DataError(
+                f"{path}: column {name!r} is of type {column.type}, not numeric; convert or drop it"
+            )
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             column = column.cast(pa.float32())
         out[:, j] = column.to_numpy()  # nulls become NaN
     return out
 
 
-def _not_numeric(column: pa.ChunkedArray, name: str, path: Path) -> str:
-    text = column.cast(pa.string()).to_pylist()
-    for row, value in enumerate(text, start=1):
-        if value is not None and not _is_number(value):
-            return f"{path}: column {name!r}, data row {row}: {value!r} is not a number; mend it"
-    return f"{path}: column {name!r} is of type {column.type}, not numeric; convert it"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def is_numeric(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be a channel; one without any value can."""
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+    return pa.types.is_null(kind) or any(test(kind) for test in tests)
 
 
 def codes(table: pa.Table, name: str, path: Path, allowed: Sequence[int]) -> np.ndarray:
@@ -191,6 +206,17 @@ def clock(table: pa.Table, name: str, path: Path, unit: str = "s") -> np.ndarray
 
 def _per_second(unit: str) -> int:
     return choice("unit", unit, {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9})
+
+
+def texts(table: pa.Table, name: str, path: Path) -> list[str | None]:
+    """Names in a column, None where empty; whole numbers read the same as integer and float."""
+    require(table, [name], path)
+    column = table.column(name)
+    if pa.types.is_floating(column.type):
+        numbers = column.to_pylist()
+        whole = (v if v is None or v != v or v != int(v) else int(v) for v in numbers)
+        return [None if v is None or v != v else str(v) for v in whole]
+    return column.cast(pa.string()).to_pylist()
 
 
 def choice(option: str, value: str, allowed: Mapping[str, Value]) -> Value:

@@ -14,6 +14,7 @@ from bandpass.data.sources import _tables
 LAYOUT = """RAW/data/realKnownCause/nyc_taxi.csv[.gz] ...  timestamp,value
 RAW/labels/combined_windows.json               {"realKnownCause/nyc_taxi.csv": [[from, to], ...]}
 RAW/labels/combined_labels.json                {"realKnownCause/nyc_taxi.csv": [instant, ...]}"""
+TYPES = {"timestamp": pa.timestamp("ns"), "value": pa.float32()}
 LABEL_FILES = {"windows": "combined_windows.json", "points": "combined_labels.json"}
 
 
@@ -32,7 +33,7 @@ def read(raw: Path, *, labels: str = "windows") -> Iterator[Series]:
     label_path = raw / "labels" / _tables.choice("labels", labels, LABEL_FILES)
     spans = _spans(label_path)
     for name, path in _tables.listing(raw / "data", ".csv", layout=LAYOUT).items():
-        table = _tables.read_csv(path, types={"value": pa.float32()})
+        table = _tables.read_csv(path, types=TYPES)
         values = _tables.matrix(table, ["value"], path)
         time = _tables.clock(table, "timestamp", path)
         if f"{name}.csv" not in spans:

@@ -21,6 +21,7 @@ CHANNELS = (
 )
 REGIMES = ("normal", "valve1", "valve2", "other")
 FREE = "anomaly-free"
+TYPES = dict.fromkeys(CHANNELS, pa.float32()) | {"datetime": pa.timestamp("ns")}
 LAYOUT = """RAW/anomaly-free/anomaly-free.csv[.gz]  datetime;<8 sensors>, all normal
 RAW/valve1/0.csv[.gz] ... RAW/valve2/ ... RAW/other/ ...
                                         datetime;<8 sensors>;anomaly;changepoint"""
@@ -48,7 +49,7 @@ def read(raw: Path) -> Iterator[Series]:
         group = name.split("/")[0]
         if group not in (FREE, *REGIMES[1:]):
             raise DataError(f"{path}: {group!r} is no group of SKAB; expected the layout\n{LAYOUT}")
-        table = _tables.read_csv(path, delimiter=";", types=dict.fromkeys(CHANNELS, pa.float32()))
+        table = _tables.read_csv(path, delimiter=";", types=TYPES)
         values = _tables.matrix(table, CHANNELS, path)
         if group == FREE:
             label = np.full(len(values), NORMAL, np.int8)

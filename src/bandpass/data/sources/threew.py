@@ -25,6 +25,7 @@ CLASSES = (0, 101, 1, 102, 2, 3, 4, 105, 5, 106, 6, 107, 7, 108, 8)
 REGIMES = tuple(
     "normal" if c == 0 else f"transient {c - 100}" if c > 100 else f"fault {c}" for c in CLASSES
 )
+TYPES = dict.fromkeys((*CHANNELS, "class"), pa.float32()) | {"timestamp": pa.timestamp("ns")}
 LAYOUT = """RAW/data/2/WELL-00011_20140515110134.csv[.gz] ...  folder: event type; file: episode
   timestamp,P-PDG,P-TPT,T-TPT,P-MON-CKP,T-JUS-CKP,P-JUS-CKGL,T-JUS-CKGL,QGL,class"""
 
@@ -46,13 +47,12 @@ def read(raw: Path, *, augment: bool | str = True) -> Iterator[Series]:
         DataError: If files are missing or malformed, or a class is unknown.
     """
     augment = _tables.flag("augment", augment)
-    types = dict.fromkeys((*CHANNELS, "class"), pa.float32())
     for name, path in _tables.listing(Path(raw) / "data", ".csv", layout=LAYOUT).items():
         entity = name.split("/")[-1].split("_")[0]
         real = entity.startswith("WELL-")
         if not (real or augment):
             continue
-        table = _tables.read_csv(path, types=types)
+        table = _tables.read_csv(path, types=TYPES)
         regime = _regimes(_tables.codes(table, "class", path, CLASSES))
         yield Series(
             name,

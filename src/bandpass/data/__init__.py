@@ -8,7 +8,8 @@ from bandpass.data.series import DataError, Series, Source, Split
 from bandpass.data.store import Store, StoreError, open_store
 
 if TYPE_CHECKING:
-    from bandpass.data.windows import Batch, Windows, as_is
+    from bandpass.data.batch import Batch, as_is
+    from bandpass.data.windows import Windows
 
 __all__ = [
     "Batch",
@@ -25,8 +26,11 @@ __all__ = [
 ]
 
 
+_LAZY = {"Batch": "batch", "Windows": "windows", "as_is": "batch"}
+
+
 def __getattr__(name: str) -> Any:
     """Load the windows, and with them torch, when they are first asked for."""
-    if name in ("Batch", "Windows", "as_is"):
-        return getattr(import_module("bandpass.data.windows"), name)
+    if name in _LAZY:
+        return getattr(import_module(f"bandpass.data.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -91,7 +91,7 @@ def _partials(store: Path) -> list[Path]:
 @contextmanager
 def _locked(store: Path) -> Iterator[None]:
     with writing(store):
-        lock = open(store.with_name(f".{store.name}.lock"), "a+")  # noqa: SIM115 - closed below
+        lock = open(store.with_name(f".{store.name}.lock"), "a+")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,30 +16,27 @@ class ColumnWriter:
 
     The header is written with the room numpy leaves for a growing first axis, and rewritten with
     the final number of rows on `close`. Unbuffered, so that a full disk is noticed by `append`.
+
+    Args:
+        path: The file, ending in ``.npy``.
+        dtype: Of the column.
+        width: Shape of one row.
     """
 
     def __init__(self, path: Path, dtype: np.dtype, width: tuple[int, ...] = ()) -> None:
-        """Create the file.
-
-        Args:
-            path: The file, ending in ``.npy``.
-            dtype: Of the column.
-            width: Shape of one row.
-        """
         self.rows = 0
         self._path, self._dtype, self._width = path, dtype, width
         self._digest = hashlib.sha256()
         with writing(path):
-            self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by `close`
+            self._file = open(path, "wb", buffering=0)
         self._write(self._header())
 
     def append(self, rows: np.ndarray) -> None:
         """Write rows (n, *width) at the end."""
-        data = np.ascontiguousarray(rows, self._dtype)
-        if data.size:
-            self._digest.update(data)
-            self._write(memoryview(data).cast("B"))
-        self.rows += len(data)
+        data = np.asarray(rows, self._dtype).tobytes()
+        self._digest.update(data)
+        self._write(data)
+        self.rows += len(rows)
 
     def fill(self, rows: int, value: float, block: int = 1 << 16) -> None:
         """Append rows that hold nothing but ``value``."""
@@ -72,7 +69,7 @@ class ColumnWriter:
         npy.write_array_header_1_0(header, entry)
         return header.getvalue()
 
-    def _write(self, data: bytes | memoryview) -> None:
+    def _write(self, data: bytes) -> None:
         view = memoryview(data)
         with writing(self._path):
             while view:

@@ -14,7 +14,7 @@ Progress = Callable[[str, int], None]
 """Called after every series with its name and the rows written so far."""
 
 
-def prepare(  # noqa: PLR0913 - one call is the whole job
+def prepare(
     source: Source,
     raw: Path | str,
     store: Path | str,
@@ -51,7 +51,7 @@ def prepare(  # noqa: PLR0913 - one call is the whole job
     _check_options(source, options)
     store = Path(store)
     with publishing(store, overwrite=overwrite) as partial:
-        writer = StoreWriter(partial, source, split)
+        writer = StoreWriter(partial, source, source.schema(Path(raw), **options), split)
         try:
             for series in source.read(Path(raw), **options):
                 writer.add(series)

@@ -1,6 +1,7 @@
 """Which rows of a series may train, which may test, and which separate the two."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bandpass.data.series import DataError, Split
 
@@ -8,7 +9,7 @@ TRAIN, TEST = "train", "test"
 Segment = tuple[str, int, int]
 
 
-def segments(  # noqa: PLR0913 - the whole rule on one line of sight
+def segments(
     rows: int,
     split: Split,
     name: str,
@@ -52,7 +53,7 @@ def _cut(span: Segment, gaps: Sequence[int]) -> list[Segment]:
     """Cut a span at the gaps inside it; an empty span has no runs."""
     which, start, stop = span
     edges = [start, *(int(gap) for gap in gaps if start < gap < stop), stop]
-    return [(which, a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [(which, a, b) for a, b in pairwise(edges) if a < b]
 
 
 def _check(split: Split, fixed: str | None) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 FORMAT, VERSION = "bandpass-store", 1
 MANIFEST = "manifest.json"
 TABLES = ("series", "segments", "entities")
+MEND = "prepare the store again with --overwrite"
 
 
 class StoreError(RuntimeError):
@@ -23,7 +24,7 @@ class Store:
     """A prepared corpus, read-only: the manifest, three small tables and memory-mapped columns.
 
     Columns are opened on first use and dropped on pickling, so that every loader worker maps the
-    files itself and a store costs a worker no more than its tables.
+    files itself and a store costs a worker no more than its tables. `open_store` makes one.
 
     Attributes:
         path: The directory.
@@ -36,7 +37,6 @@ class Store:
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        """Read the tables; use `open_store`, which also checks the manifest and the sizes."""
         self.path = path
         self.manifest = manifest
         tables = [pq.read_table(path / f"{name}.parquet") for name in TABLES]
@@ -83,6 +83,12 @@ class Store:
         return self.entities["entity"].to_pylist()
 
     @cached_property
+    def entity_of_series(self) -> np.ndarray:
+        """Index into ``entity_names`` of every series, (series,) int64."""
+        number = {name: i for i, name in enumerate(self.entity_names)}
+        return np.array([number[name] for name in self.series["entity"].to_pylist()], np.int64)
+
+    @cached_property
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation that normalise an entity, each (entities, channels) float64.
 
@@ -97,14 +103,18 @@ class Store:
         )
         return mean, std
 
-    def column(self, name: str) -> np.ndarray | None:
+    def column(self, name: str) -> np.ndarray:
         """Map a column: values, label, regime, corrupt, and time or state if the source has them.
 
         Returns:
-            A read-only memory map with ``rows`` rows, or None if the store has no such column.
+            A read-only memory map with ``rows`` rows.
+
+        Raises:
+            StoreError: If the store has no such column.
         """
         if name not in self.manifest["columns"]:
-            return None
+            has = ", ".join(self.manifest["columns"])
+            raise StoreError(f"{self.path} has no column {name!r}, it has {has}")
         if name not in self._columns:
             self._columns[name] = np.load(self.path / f"{name}.npy", mmap_mode="r")
         return self._columns[name]
@@ -118,15 +128,12 @@ class Store:
         for name, entry in self.manifest["columns"].items():
             if _column_hash(self.column(name)) != entry["sha256"]:
                 raise StoreError(f"{self.path / name}.npy has changed since it was written: {MEND}")
-        found = {name: table_hash(getattr(self, name)) for name in TABLES}
+        tables = {"series": self.series, "segments": self.segments, "entities": self.entities}
         for name, expected in self.manifest["tables"].items():
-            if found[name] != expected:
+            if table_hash(tables[name]) != expected:
                 raise StoreError(f"{self.path / name}.parquet has changed: {MEND}")
         if store_hash(self.manifest) != self.hash:
             raise StoreError(f"{self.path / MANIFEST} has changed since it was written: {MEND}")
-
-
-MEND = "prepare the store again with --overwrite"
 
 
 def open_store(path: Path | str) -> Store:
@@ -190,5 +197,5 @@ def store_hash(manifest: dict[str, Any]) -> str:
 def _column_hash(column: np.ndarray, block: int = 1 << 16) -> str:
     digest = hashlib.sha256()
     for start in range(0, len(column), block):
-        digest.update(np.ascontiguousarray(column[start : start + block]))
+        digest.update(column[start : start + block].tobytes())
     return digest.hexdigest()

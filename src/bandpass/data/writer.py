@@ -12,18 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bandpass.data.atomic import writing
+from bandpass.data.checks import NO_TIME, check_series
 from bandpass.data.clocks import ClockReport, clock_report, gap_rows
 from bandpass.data.columns import ColumnWriter
 from bandpass.data.moments import Moments
-from bandpass.data.series import UNKNOWN_REGIME, DataError, Series, Source, Split
+from bandpass.data.series import UNKNOWN_REGIME, DataError, Schema, Series, Source, Split
 from bandpass.data.splits import TRAIN, Segment, segments
 from bandpass.data.store import FORMAT, MANIFEST, VERSION, store_hash, table_hash
 
 BLOCK = 1 << 15
 """Rows cleaned, measured and written at a time."""
-
-NO_TIME = np.iinfo(np.int64).min
-"""What the time column holds for a series without a clock (numpy's not-a-time)."""
 
 _FILLS = {"label": -1, "regime": UNKNOWN_REGIME, "corrupt": 0, "time": NO_TIME, "state": np.nan}
 _DTYPES = {
@@ -47,24 +45,25 @@ _CLOCK_TYPES = {
 class StoreWriter:
     """Writes one series after the other into a directory; holds none of them.
 
-    Args to the constructor are the directory, the source, and the split rule; a rule that is
-    given replaces the source's and the publishers' own.
+    Args:
+        path: An empty directory.
+        source: Named in the manifest; gives the split rule.
+        schema: Names of the channels and regimes.
+        split: Replaces the source's rule and the publishers' own splits.
     """
 
-    def __init__(self, path: Path, source: Source, split: Split | None) -> None:
-        """Start an empty store in the existing directory ``path``."""
+    def __init__(self, path: Path, source: Source, schema: Schema, split: Split | None) -> None:
         self.rows = 0
-        self._path, self._source = path, source
+        self._path, self._source, self._schema = path, source, schema
         self._split, self._keep_fixed = split or source.split, split is None
         self._columns: dict[str, ColumnWriter] = {}
-        self._channels: list[str] = list(source.channels)
         self._train: dict[str, Moments] = {}
         self._all: dict[str, Moments] = {}
         self._series: list[dict[str, Any]] = []
         self._segments: list[tuple[int, Segment]] = []
         self._names: set[str] = set()
         self._counts = {name: Counter() for name in ("label", "regime", "corrupt")}
-        self._infinite = np.zeros(0, np.int64)
+        self._infinite = np.zeros(len(schema.channels), np.int64)
         self._notes: list[str] = []
 
     def add(self, series: Series) -> None:
@@ -74,10 +73,13 @@ class StoreWriter:
             DataError: If its arrays do not fit each other or the series before it.
             StoreError: If the disk does not take it.
         """
-        self._check(series)
+        check_series(series, self._schema)
+        if series.name in self._names:
+            raise DataError(f"series {series.name!r} comes twice: names must be unique")
+        self._names.add(series.name)
         clock = None if series.time is None else clock_report(series.time)
         self._note_clock(series, clock)
-        cuts = [] if series.time is None else gap_rows(series.time)
+        cuts = [] if series.time is None else gap_rows(series.time).tolist()
         fixed = series.split if self._keep_fixed else None
         rows = len(series.values)
         runs = segments(rows, self._split, series.name, series.entity, fixed, cuts)
@@ -110,28 +112,6 @@ class StoreWriter:
         for column in self._columns.values():
             column.abandon()
 
-    def _check(self, series: Series) -> None:
-        where, values = f"series {series.name!r}", series.values
-        if series.name in self._names:
-            raise DataError(f"{where} comes twice: names must be unique within a source")
-        self._names.add(series.name)
-        if values.ndim != 2 or not values.shape[1]:  # noqa: PLR2004 - rows and channels
-            raise DataError(f"{where}: values must be (rows, channels), got {values.shape}")
-        if not self._channels:
-            self._channels = [f"channel-{i}" for i in range(values.shape[1])]
-        if values.shape[1] != len(self._channels):
-            raise DataError(
-                f"{where} has {values.shape[1]} channels, expected {len(self._channels)}: "
-                f"{', '.join(self._channels)}"
-            )
-        for name in _FILLS:
-            column = getattr(series, name)
-            if column is not None and len(column) != len(values):
-                raise DataError(f"{where}: {name} has {len(column)} rows, values {len(values)}")
-        if series.time is not None and (series.time == NO_TIME).any():
-            row = int(np.argmax(series.time == NO_TIME))
-            raise DataError(f"{where}: row {row} has no timestamp: drop the row or give it one")
-
     def _note_clock(self, series: Series, clock: ClockReport | None) -> None:
         if clock and (clock.duplicates or clock.backward):
             self._notes.append(
@@ -140,11 +120,9 @@ class StoreWriter:
             )
 
     def _write_values(self, series: Series, runs: list[Segment]) -> None:
-        channels = len(self._channels)
+        channels = len(self._schema.channels)
         moments = self._all.setdefault(series.entity, Moments(channels))
         train = self._train.setdefault(series.entity, Moments(channels))
-        if not self._infinite.size:
-            self._infinite = np.zeros(channels, np.int64)
         column = self._column("values", (channels,))
         for start, block in _blocks(series.values):
             infinite = np.isinf(block)
@@ -211,12 +189,14 @@ class StoreWriter:
 
     def _note(self, entity: str, which: np.ndarray, what: str) -> None:
         if which.any():
-            names = [name for name, chosen in zip(self._channels, which, strict=True) if chosen]
+            names = [
+                name for name, chosen in zip(self._schema.channels, which, strict=True) if chosen
+            ]
             self._notes.append(f"entity {entity!r}: {', '.join(names)}: {what}")
 
     def _manifest(self, options: dict[str, Any]) -> dict[str, Any]:
         split = asdict(self._split) | {"test": sorted(self._split.test)}
-        observed = sum(moments.count for moments in self._all.values())
+        observed = np.sum([moments.count for moments in self._all.values()], axis=0)
         infinite = self._infinite.tolist()
         if any(infinite):
             self._notes.append(f"{sum(infinite)} infinite values became missing values")
@@ -231,8 +211,8 @@ class StoreWriter:
             "licence": self._source.licence,
             "options": options,
             "split": split,
-            "channels": self._channels,
-            "regimes": list(self._source.regimes),
+            "channels": list(self._schema.channels),
+            "regimes": list(self._schema.regimes),
             "rows": self.rows,
             "series": len(self._series),
             "entities": len(self._all),

@@ -1,0 +1,93 @@
+"""The inner loops of reading windows: one copy per window, a few passes while it is in cache."""
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import as_strided
+from torch import Tensor
+
+CACHE_VALUES = 1 << 16
+"""Values normalised at a time: 256 kB, so that every pass after the first finds them in cache."""
+
+TILE_VALUES = 512
+"""Statistics are repeated to about this many values, a length at which broadcasting is fast."""
+
+
+def sliding(column: np.ndarray, length: int) -> np.ndarray:
+    """View a (rows, *width) column as (rows - length + 1, length * width), each row a window.
+
+    Indexing its first axis copies every chosen window in one piece, and the view itself is free.
+    """
+    width = int(np.prod(column.shape[1:], dtype=np.int64))
+    shape = (len(column) - length + 1, length * width)
+    strides = (width * column.itemsize, column.itemsize)
+    return as_strided(column, shape, strides, writeable=False)
+
+
+class Normalizer:
+    """Centre, scale and clip windows by the moments of their entity; 0 where nothing was observed.
+
+    Args:
+        mean: (entities, channels) float64.
+        std: (entities, channels) float64, above 0.
+        length: Rows per window.
+        clip: Results are cut to -clip .. clip.
+    """
+
+    def __init__(self, mean: np.ndarray, std: np.ndarray, length: int, clip: float) -> None:
+        channels = mean.shape[1]
+        wanted = max(TILE_VALUES // channels, 1)
+        repeats = max(n for n in range(1, length + 1) if length % n == 0 and n <= wanted)
+        scale = np.minimum(1.0 / std, np.finfo(np.float32).max)
+        self._mean = torch.from_numpy(np.tile(mean, repeats).astype(np.float32)).unsqueeze(1)
+        self._scale = torch.from_numpy(np.tile(scale, repeats).astype(np.float32)).unsqueeze(1)
+        self._clip = clip
+
+    def __call__(self, raw: Tensor, entity: Tensor, out: Tensor) -> None:
+        """Normalise (B, length * channels) windows of entities (B,) int64 into ``out``."""
+        tiles = (len(raw), -1, self._mean.shape[-1])
+        torch.sub(raw.view(tiles), self._mean[entity], out=out.view(tiles))
+        out.view(tiles).mul_(self._scale[entity])
+        out.clamp_(-self._clip, self._clip).nan_to_num_(0.0)
+
+
+def gather(
+    view: np.ndarray, at: np.ndarray, entity: np.ndarray, normalizer: Normalizer | None
+) -> tuple[Tensor, Tensor]:
+    """Copy windows out of a `sliding` view of the values and normalise them.
+
+    Args:
+        view: (starts, length * channels) float32.
+        at: (B,) int64 starts.
+        entity: (B,) int64 entity of each window.
+        normalizer: How; None leaves the observed values as they are.
+
+    Returns:
+        Values, 0 where missing, and the observed mask, both (B, length * channels).
+    """
+    size = view.shape[1]
+    values = torch.empty((len(at), size), dtype=torch.float32)
+    observed = np.empty((len(at), size), bool)
+    piece = max(CACHE_VALUES // size, 1)
+    for first in range(0, len(at), piece):
+        some = slice(first, first + piece)
+        raw = view[at[some]]
+        np.equal(raw, raw, out=observed[some])  # false at NaN only
+        if normalizer is None:
+            torch.nan_to_num(torch.from_numpy(raw), 0.0, out=values[some])
+        else:
+            normalizer(torch.from_numpy(raw), torch.from_numpy(entity[some]), values[some])
+    return values, torch.from_numpy(observed)
+
+
+def most_frequent(codes: np.ndarray, nothing: int) -> np.ndarray:
+    """Most frequent code above ``nothing`` in every row of (B, T); ``nothing`` where none is.
+
+    The lowest among equally frequent ones.
+    """
+    best = np.full(len(codes), nothing, codes.dtype)
+    most = np.zeros(len(codes), np.int64)
+    for code in range(nothing + 1, int(codes.max(initial=nothing)) + 1):
+        count = np.count_nonzero(codes == code, axis=1)
+        best[count > most] = code
+        most = np.maximum(most, count)
+    return best

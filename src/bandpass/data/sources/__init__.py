@@ -3,6 +3,8 @@
 from bandpass.data.series import Source
 from bandpass.data.sources import folder, nab, plant, skab, smd, threew
 
+__all__ = ["SOURCES"]
+
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (

@@ -1,0 +1,116 @@
+"""Put the chapters together and write the page, whole or not at all."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bandpass.report.band import band_section
+from bandpass.report.blocks import Section, Verdict, Verdicts
+from bandpass.report.drawing import TOKENS
+from bandpass.report.embedding_map import map_section
+from bandpass.report.evaluation import evaluation_section
+from bandpass.report.facts import facts_section
+from bandpass.report.quarantine import quarantine_section
+from bandpass.report.slots import shares_of, slots_section
+from bandpass.report.tables import ReportError, Run, read_runs, rows
+from bandpass.report.training import training_section, warned
+
+
+def write_report(run: Path, *, beside: Sequence[Path] = (), out: Path | None = None) -> Path:
+    """Write the report of ``run`` as one self-contained HTML file.
+
+    Only the tables that the runs logged are read, never their store. A table that was never
+    written (no evaluation yet, no band in a uniform run) is replaced by a sentence.
+
+    Args:
+        run: The run directory to report.
+        beside: Other runs that are compared in the same curves and tables, such as uniform
+            sampling at equal counted compute.
+        out: Where to write; ``run/report.html`` by default.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ReportError: A run directory is missing or damaged, the page cannot be written, or the
+            packages of the extra ``report`` are not installed.
+    """
+    runs = read_runs(run, beside)
+    page = render(runs)
+    out = run / "report.html" if out is None else out
+    _publish(out, page)
+    return out
+
+
+def render(runs: Sequence[Run]) -> str:
+    """The page as text; ``runs[0]`` is reported, the rest are compared with it."""
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from matplotlib import __version__ as _  # noqa: F401
+    except ImportError as error:
+        raise ReportError(
+            f"{error.name} is not installed: pip install 'bandpass[report]'"
+        ) from error
+    environment = Environment(
+        loader=PackageLoader("bandpass", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("page.html.j2")
+    run = runs[0]
+    evaluation, summary = evaluation_section(runs)
+    sections = [
+        training_section(runs),
+        band_section(run),
+        slots_section(runs),
+        quarantine_section(run),
+        map_section(run),
+        evaluation,
+        facts_section(runs),
+    ]
+    glance = _glance(run, summary)
+    if glance.blocks:
+        sections.insert(0, glance)
+    names = {"run": run.name, "beside": [other.name for other in runs[1:]]}
+    return template.render(tokens=TOKENS, sections=sections, **names)
+
+
+def _glance(run: Run, probes: Verdict | None) -> Section:
+    verdicts = [probes] if probes else []
+    if rows(run.metrics):
+        count, total = int(warned(run.metrics).sum()), rows(run.metrics)
+        label = "Collapse? " + ("Warnings were raised" if count else "No warning")
+        sentence = f"{count} of {total} logged steps carry a collapse warning."
+        verdicts.append(Verdict("no" if count else "yes", label, sentence))
+    for kind, title in (("regime", "Rare regimes"), ("corrupt", "Corrupt windows")):
+        shares = shares_of(run.slots, kind) if rows(run.slots) else None
+        if shares is None or len(shares.names) < 2:
+            continue
+        natural, drawn = shares.natural[1:].sum(), shares.final[1:].sum()
+        common = shares.names[0]
+        wanted = drawn > natural if kind == "regime" else drawn <= natural
+        sentence = (
+            f"Everything but “{common}” took {drawn:.1%} of the slots, {natural:.1%} of the "
+            "training windows."
+        )
+        verdicts.append(Verdict("yes" if wanted else "no", title, sentence))
+    return Section("glance", "At a glance", "", [Verdicts(verdicts)] if verdicts else [])
+
+
+def _publish(out: Path, page: str) -> None:
+    """Write aside, sync, rename: a reader sees the old page or the new one, never half of one."""
+    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(out)
+    except OSError as error:
+        raise ReportError(
+            f"could not write {out}: {error.strerror}; make room there or pass another `out`"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)

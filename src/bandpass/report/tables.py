@@ -1,0 +1,168 @@
+"""Read a run directory: the tables a run logged, and nothing else (never the store)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Columns = dict[str, np.ndarray]
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "metrics": (
+        *("step", "fraction", "loss", "prediction", "grounding", "regulariser", "lr", "momentum"),
+        *("grad_norm", "windows_per_s", "seconds", "collapse_position", "collapse_sample"),
+        *("collapse_scale", "rank"),
+    ),
+    "slots": ("step", "kind", "name", "drawn", "natural"),
+    "band": ("step", "bucket", "score", "mass", "weight"),
+    "quarantine": ("id", "series", "start", "reason", "z", "visits", "channels", "values"),
+    "evaluation": (*("encoder", "pooling", "task", "metric", "value", "low", "high", "count"),),
+    "map": ("encoder", "id", "x", "y", "regime"),
+}
+# Logged by some samplers only; a run without them gets NaN, or "" for words.
+OPTIONAL: dict[str, tuple[str, ...]] = {"metrics": ("lambda_", "ess", "quarantined", "warning")}
+WORDS = frozenset(
+    (
+        "kind",
+        "name",
+        "series",
+        "reason",
+        "encoder",
+        "pooling",
+        "task",
+        "metric",
+        "regime",
+        "warning",
+    )
+)
+WRITTEN_BY = {"evaluation": "bandpass evaluate", "map": "bandpass evaluate"}
+
+
+class ReportError(ValueError):
+    """A run directory that cannot be reported; the message names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The logged tables of one run; a table the run never wrote is empty.
+
+    Attributes:
+        path: The run directory.
+        name: What the page calls it.
+        recipe: The resolved recipe, nested.
+        environment: Versions and machine; empty if not logged.
+        metrics: A row per logged step.
+        slots: Cumulative draws per class and step.
+        band: Score histogram and selection weight per bucket and step.
+        quarantine: One row per quarantined window.
+        evaluation: One row per encoder, pooling, task and metric.
+        map: Two-dimensional embedding of evaluated windows.
+    """
+
+    path: Path
+    name: str
+    recipe: dict[str, Any]
+    environment: dict[str, Any]
+    metrics: Columns
+    slots: Columns
+    band: Columns
+    quarantine: Columns
+    evaluation: Columns
+    map: Columns
+
+
+def rows(table: Columns) -> int:
+    """Number of rows of a table; 0 for one that was never written."""
+    return len(next(iter(table.values()))) if table else 0
+
+
+def read_run(path: Path) -> Run:
+    """Read every table that ``path`` holds.
+
+    Raises:
+        ReportError: ``path`` is no run directory, or a file in it is damaged.
+    """
+    if not path.is_dir():
+        raise ReportError(
+            f"there is no run directory at {path}: pass the directory that `bandpass train` wrote"
+        )
+    recipe = _read_json(path / "recipe.json")
+    if not recipe:
+        raise ReportError(
+            f"{path} holds no recipe.json, so it is no run directory: pass the directory that "
+            "`bandpass train` wrote, not its parent or its checkpoints"
+        )
+    tables = {name: _read_table(path, name) for name in COLUMNS}
+    return Run(path, path.resolve().name, recipe, _read_json(path / "environment.json"), **tables)
+
+
+def read_runs(run: Path, beside: Sequence[Path]) -> list[Run]:
+    """Read the reported run, then its comparisons, giving equal names a number apart."""
+    runs: list[Run] = []
+    for path in (run, *beside):
+        read = read_run(path)
+        taken = sum(other.path.resolve().name == read.name for other in runs)
+        runs.append(replace(read, name=f"{read.name} ({taken + 1})") if taken else read)
+    return runs
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ReportError(
+            f"{path} is not valid JSON ({error}): it was cut short or edited; restore it, or "
+            "train again into a new directory"
+        ) from error
+    if not isinstance(content, dict):
+        raise ReportError(
+            f"{path} holds a {type(content).__name__}, expected an object: restore the file that "
+            "`bandpass train` wrote"
+        )
+    return content
+
+
+def _read_table(run: Path, name: str) -> Columns:
+    path = run / f"{name}.parquet"
+    if not path.exists():
+        return {}
+    command = WRITTEN_BY.get(name, "bandpass train")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ReportError(
+            f"{path} cannot be read as Parquet ({error}): it was cut short or overwritten; "
+            f"delete it and write it again with `{command}`"
+        ) from error
+    missing = [column for column in COLUMNS[name] if column not in table.column_names]
+    if missing:
+        raise ReportError(
+            f"{path} lacks the columns {missing} (it has {table.column_names}): it comes from "
+            f"another version of bandpass; write it again with `{command}`"
+        )
+    columns = {column: _to_numpy(column, table[column]) for column in COLUMNS[name]}
+    for column in OPTIONAL.get(name, ()):
+        logged = column in table.column_names
+        columns[column] = _to_numpy(
+            column, table[column] if logged else pa.chunked_array([pa.nulls(len(table))])
+        )
+    return columns
+
+
+def _to_numpy(name: str, column: pa.ChunkedArray) -> np.ndarray:
+    if name in WORDS:
+        return np.array(["" if value is None else str(value) for value in column.to_pylist()])
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        nested = np.empty(len(column), dtype=object)
+        nested[:] = column.to_pylist()
+        return nested
+    if pa.types.is_null(column.type):  # a column that was None in every row
+        return np.full(len(column), np.nan)
+    return column.to_numpy()

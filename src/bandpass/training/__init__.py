@@ -1,0 +1,14 @@
+"""The training loop, its step, schedules, checkpoints and log, and frozen encoders after it."""
+
+from bandpass.training.loop import Diverged, fit, pick_device
+from bandpass.training.settings import TrainSettings
+from bandpass.training.step import parameter_groups, train_step
+
+__all__ = [
+    "Diverged",
+    "TrainSettings",
+    "fit",
+    "parameter_groups",
+    "pick_device",
+    "train_step",
+]

@@ -1,0 +1,134 @@
+"""The JEPA: predict the representation of what is hidden from what is visible."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bandpass._types import Embeddings, Observed, PerSample, TokenIndex, Tokens, Windows
+from bandpass.models.encoder import EncoderSettings, PatchEncoder, patchify, take
+from bandpass.models.masking import Mask
+from bandpass.models.predictor import Predictor, PredictorSettings
+from bandpass.models.targets import TARGETS
+
+
+@dataclass(frozen=True)
+class JEPASettings:
+    """What a JEPA is made of.
+
+    Attributes:
+        encoder: Size of the encoder.
+        predictor: Size of the predictor.
+        target: A name in ``TARGETS``.
+        latent: Whether the predictor is asked for latent targets at all; without it the model
+            is the masked raw-patch control.
+    """
+
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    predictor: PredictorSettings = field(default_factory=PredictorSettings)
+    target: str = "ema"
+    latent: bool = True
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one forward pass gives.
+
+    Attributes:
+        prediction: (batch,) mean latent prediction error over the hidden tokens.
+        grounding: (batch,) mean error of the linear readout of the hidden raw patches, over
+            observed values; 0 for a window that hides none.
+        embedding: (batch, dim) mean target token, detached.
+        tokens: (batch, tokens, dim) target tokens before normalisation.
+        visible: (batch, visible, dim) context tokens, with gradient.
+    """
+
+    prediction: PerSample
+    grounding: PerSample
+    embedding: Embeddings
+    tokens: Tokens
+    visible: Tokens
+
+
+class JEPA(nn.Module):
+    """Encoder, predictor and target in one module.
+
+    Args:
+        channels: Channels of a window.
+        time: Rows of a window, a whole number of patches.
+        settings: What to build.
+        distance: ``distance(prediction, target)``: (batch, tokens, dim) twice to (batch, tokens).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        time: int,
+        settings: JEPASettings,
+        distance: Callable[[Tensor, Tensor], Tensor],
+    ) -> None:
+        super().__init__()
+        patch, dim = settings.encoder.patch, settings.encoder.dim
+        if time % patch:
+            raise ValueError(f"window length {time} is not a multiple of the patch size {patch}")
+        if settings.target not in TARGETS:
+            raise ValueError(f"target {settings.target!r} is none of {sorted(TARGETS)}")
+        self.settings = settings
+        self.distance = distance
+        self.tokens = time // patch
+        self.encoder = PatchEncoder(channels, self.tokens, settings.encoder)
+        self.predictor = Predictor(dim, self.tokens, settings.predictor)
+        self.to_latent = nn.Linear(settings.predictor.dim, dim)
+        self.to_raw = nn.Linear(settings.predictor.dim, patch * channels)
+        self.target = TARGETS[settings.target](self.encoder)
+
+    def forward(self, values: Windows, observed: Observed, mask: Mask) -> Output:
+        """Return per-sample losses and the target's view of the windows.
+
+        Args:
+            values: (batch, time, channels), 0 where missing.
+            observed: (batch, time, channels), False where missing.
+            mask: What is visible and what must be predicted.
+        """
+        visible = self.encoder(values, observed, mask.context)
+        features = self.predictor(visible, mask.context, mask.target)
+        tokens = self.target(self.encoder, values, observed)
+        if self.settings.latent:
+            wanted = take(self.target.normalise(tokens), mask.target)
+            prediction = self.distance(self.to_latent(features), wanted).mean(dim=1)
+        else:
+            prediction = values.new_zeros(len(values))
+        return Output(
+            prediction=prediction,
+            grounding=self._grounding(features, values, observed, mask),
+            embedding=tokens.detach().mean(dim=1),
+            tokens=tokens,
+            visible=visible,
+        )
+
+    def _grounding(
+        self, features: Tokens, values: Windows, observed: Observed, mask: Mask
+    ) -> PerSample:
+        patch = self.settings.encoder.patch
+        wanted = take(patchify(values, patch), mask.target)
+        counted = take(patchify(observed.to(values.dtype), patch), mask.target)
+        error = F.smooth_l1_loss(self.to_raw(features).float(), wanted, reduction="none")
+        return (error * counted).sum(dim=(1, 2)) / counted.sum(dim=(1, 2)).clamp(min=1)
+
+    @torch.no_grad()
+    def embed(
+        self, values: Windows, observed: Observed, keep: TokenIndex | None = None
+    ) -> Tokens:
+        """Return (batch, visible, dim) tokens of the trained encoder: what probes and users get.
+
+        The teacher is not used: on a short budget it still remembers its random start.
+        """
+        return self.encoder(values, observed, keep)
+
+    @torch.no_grad()
+    def foresee(self, values: Windows, observed: Observed, mask: Mask) -> Tokens:
+        """Return (batch, hidden, predictor dim) features the predictor has of the hidden part."""
+        visible = self.encoder(values, observed, mask.context)
+        return self.predictor(visible, mask.context, mask.target)

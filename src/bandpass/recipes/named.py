@@ -1,0 +1,67 @@
+"""The named recipes: each is a function's worth of settings that were seen to work together."""
+
+import difflib
+from dataclasses import replace
+
+from bandpass.models import EncoderSettings, JEPASettings, PredictorSettings
+from bandpass.recipes.recipe import Recipe, RecipeError, WindowSettings
+from bandpass.training import TrainSettings
+
+
+def model(dim: int, depth: int, heads: int, patch: int = 4) -> JEPASettings:
+    """Encoder of a given size with a predictor as wide and two blocks deep."""
+    return JEPASettings(
+        encoder=EncoderSettings(patch=patch, dim=dim, depth=depth, heads=heads, mlp=2 * dim),
+        predictor=PredictorSettings(dim=dim, depth=2, heads=heads, mlp=2 * dim),
+    )
+
+
+def control(recipe: Recipe) -> Recipe:
+    """Return the masked raw-patch regression of the same size, budget and sampler-free draws."""
+    return replace(
+        recipe,
+        name=f"{recipe.name}:raw-patch",
+        model=replace(recipe.model, latent=False),
+        train=replace(recipe.train, prediction=0.0, grounding=1.0, final_grounding=1.0),
+        policy="uniform",
+    )
+
+
+SERIES = Recipe(name="series", model=model(64, 2, 4), train=TrainSettings(batch=32))
+
+_RECIPES = (
+    SERIES,
+    replace(SERIES, name="smd", source="smd"),
+    replace(SERIES, name="skab", source="skab", windows=WindowSettings(stride=16)),
+    replace(SERIES, name="nab", source="nab"),
+    replace(SERIES, name="3w", source="3w"),
+    replace(SERIES, name="plant", source="plant"),
+    replace(SERIES, name="series-tiny", model=model(32, 2, 4)),
+    replace(
+        SERIES,
+        name="series-sigreg",
+        model=replace(SERIES.model, target="same-encoder"),
+        train=replace(SERIES.train, regulariser="sigreg", regulariser_weight=0.02),
+    ),
+    replace(
+        SERIES,
+        name="series-vicreg",
+        model=replace(SERIES.model, target="same-encoder"),
+        train=replace(SERIES.train, regulariser="vicreg", regulariser_weight=0.1),
+    ),
+    replace(SERIES, name="series-vit-s", model=model(384, 12, 6)),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
+
+
+def find(name: str) -> Recipe:
+    """Return a named recipe.
+
+    Raises:
+        RecipeError: If there is none of that name; names the nearest.
+    """
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.0)[0]
+        raise RecipeError(f"no recipe {name!r}: did you mean {near!r}? known: {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,161 @@
+"""A recipe: every setting of a run in one frozen value, as Python, as JSON, from the shell."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+from bandpass.curriculum import BandSettings
+from bandpass.models import JEPASettings
+from bandpass.training.settings import TrainSettings
+
+
+class RecipeError(ValueError):
+    """A recipe that does not exist or cannot be; the message names the nearest that does."""
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """How the store is cut into windows.
+
+    Attributes:
+        length: Rows of a window.
+        stride: Rows between the starts of neighbouring windows.
+        normalize: "entity" for per-entity z-scores, "none" for values as stored.
+    """
+
+    length: int = 128
+    stride: int = 32
+    normalize: str = "entity"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run.
+
+    Attributes:
+        name: What the command line calls it.
+        source: The source whose store it expects; "any" takes every store.
+        windows: How the store is cut.
+        model: Encoder, predictor and target.
+        distance: Latent distance, a name in ``losses.PREDICTION_LOSSES``.
+        train: Budget and optimiser.
+        policy: Selection policy, a name in ``curriculum.POLICIES``.
+        bucket: What surprise is normalised within: "entity" or "none".
+        band: Settings of the surprise band, unused by other policies.
+    """
+
+    name: str
+    source: str = "any"
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    model: JEPASettings = field(default_factory=JEPASettings)
+    distance: str = "smooth-l1"
+    train: TrainSettings = field(default_factory=TrainSettings)
+    policy: str = "surprise-band"
+    bucket: str = "entity"
+    band: BandSettings = field(default_factory=BandSettings)
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as nested plain values, ready for JSON."""
+    return dataclasses.asdict(recipe)
+
+
+def from_dict(content: dict[str, Any]) -> Recipe:
+    """Build a recipe from what :func:`to_dict` gave.
+
+    Raises:
+        RecipeError: If a key is unknown or a value has the wrong type.
+    """
+    return _build(Recipe, content, "")
+
+
+def override(recipe: Recipe, changes: typing.Sequence[str]) -> Recipe:
+    """Return ``recipe`` with ``key=value`` changes, as given on the command line.
+
+    Args:
+        recipe: Where to start.
+        changes: ``train.steps=500``; a key that is unique may go without its prefix
+            (``steps=500``). Sequences are comma-separated.
+
+    Raises:
+        RecipeError: If a key is unknown (names the nearest), ambiguous, or its value does not
+            parse.
+    """
+    content = to_dict(recipe)
+    keys = _leaves(Recipe, "")
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals:
+            raise RecipeError(f"{change!r} is not of the form key=value, e.g. steps=500")
+        path = _resolve(name, keys)
+        place = content
+        *parents, leaf = path.split(".")
+        for parent in parents:
+            place = place[parent]
+        place[leaf] = _parse(path, text, keys[path])
+    return from_dict(content)
+
+
+def _leaves(kind: type, prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, hint in typing.get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            found |= _leaves(typing.cast(type, hint), f"{prefix}{name}.")
+        else:
+            found[prefix + name] = hint
+    return found
+
+
+def _resolve(name: str, keys: dict[str, Any]) -> str:
+    if name in keys:
+        return name
+    matches = [key for key in keys if key.endswith("." + name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise RecipeError(f"recipe key {name!r} is ambiguous: say one of {', '.join(matches)}")
+    raise _unknown("recipe key", name, [*keys, *(key.rsplit(".", 1)[-1] for key in keys)])
+
+
+def _unknown(what: str, name: str, known: typing.Iterable[str]) -> RecipeError:
+    known = sorted(set(known))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return RecipeError(f"no {what} {name!r}: did you mean {near[0]!r}? known: {', '.join(known)}")
+
+
+def _parse(path: str, text: str, hint: Any) -> Any:
+    if typing.get_origin(hint) is tuple:
+        return tuple(_parse(path, part, typing.get_args(hint)[0]) for part in text.split(","))
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        if text.lower() == "none":
+            return None
+        hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    if hint is bool:
+        if text.lower() not in ("true", "false"):
+            raise RecipeError(f"{path}={text!r}: expected true or false")
+        return text.lower() == "true"
+    try:
+        return hint(text)
+    except ValueError as error:
+        raise RecipeError(f"{path}={text!r}: expected {hint.__name__}") from error
+
+
+def _build(kind: Any, content: dict[str, Any], prefix: str) -> Any:
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for name, value in content.items():
+        if name not in hints:
+            raise _unknown("recipe key", prefix + name, (prefix + known for known in hints))
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            value = _build(hint, value, f"{prefix}{name}.")
+        elif typing.get_origin(hint) is tuple:
+            value = tuple(value)
+        values[name] = value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecipeError(f"recipe is incomplete: {error}") from error

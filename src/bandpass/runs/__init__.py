@@ -1,0 +1,7 @@
+"""What a person does with a run: train it, evaluate it, embed with it, compare it."""
+
+from bandpass.runs.evaluate import evaluate
+from bandpass.runs.run import Run, RunError, create_run, open_run
+from bandpass.runs.train import train
+
+__all__ = ["Run", "RunError", "create_run", "evaluate", "open_run", "train"]

@@ -1,0 +1,105 @@
+"""A run directory: what was asked for, where the data lies, what came of it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from bandpass.data import Store, open_store
+from bandpass.models import JEPA
+from bandpass.recipes import Recipe, build_jepa, from_dict, to_dict
+from bandpass.training import checkpoint
+from bandpass.training.atomic import write_json
+
+CONTROL = "raw-patch"
+
+
+class RunError(RuntimeError):
+    """A run that cannot be started, continued or read; the message names the mend."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory that holds a recipe.
+
+    Attributes:
+        path: The directory.
+        recipe: The resolved recipe.
+        store_path: The store it trains on.
+        store_hash: Hash of that store when the run was started.
+    """
+
+    path: Path
+    recipe: Recipe
+    store_path: Path
+    store_hash: str
+
+    def open_store(self) -> Store:
+        """Open the store of the run; refuse one that has changed since."""
+        store = open_store(self.store_path)
+        if store.hash != self.store_hash:
+            raise RunError(
+                f"store {self.store_path} has changed since {self.path} was started "
+                f"({store.hash[:12]} against {self.store_hash[:12]}): start a new run"
+            )
+        return store
+
+    def load_jepa(self, store: Store) -> JEPA:
+        """Build the model and load its newest checkpoint, in evaluation mode."""
+        newest = checkpoint.latest(self.path)
+        if newest is None:
+            raise RunError(f"{self.path} has no checkpoint yet: run `bandpass train` on it first")
+        jepa = build_jepa(self.recipe, len(store.channels))
+        jepa.load_state_dict(checkpoint.load_weights(newest))
+        return jepa.eval()
+
+
+def create_run(path: Path, recipe: Recipe, store: Store) -> Run:
+    """Start a run directory, or return the one that is there if it is the same run.
+
+    Raises:
+        RunError: If the directory holds a run of another recipe or store.
+    """
+    run = Run(path, recipe, store.path.resolve(), store.hash)
+    if (path / "recipe.json").exists():
+        found = open_run(path)
+        differing = _differences(to_dict(found.recipe), to_dict(recipe))
+        if found.store_hash != store.hash:
+            differing.append("store")
+        if differing:
+            raise RunError(
+                f"{path} holds another run (differs in {', '.join(differing)}): choose another "
+                "--run, or repeat its settings to resume it"
+            )
+        return found
+    path.mkdir(parents=True, exist_ok=True)
+    content = to_dict(recipe) | {"store": str(run.store_path), "store_hash": run.store_hash}
+    write_json(path / "recipe.json", content)
+    return run
+
+
+def open_run(path: Path) -> Run:
+    """Open an existing run directory.
+
+    Raises:
+        RunError: If it is not one, or its recipe cannot be read.
+    """
+    file = path / "recipe.json"
+    if not file.exists():
+        raise RunError(f"{path} is not a run: it has no recipe.json; `bandpass train` makes runs")
+    try:
+        content = json.loads(file.read_text())
+        store, store_hash = Path(content.pop("store")), content.pop("store_hash")
+    except (json.JSONDecodeError, KeyError) as error:
+        raise RunError(f"{file} cannot be read ({error}): start a new run") from error
+    return Run(path, from_dict(content), store, store_hash)
+
+
+def _differences(one: dict, other: dict, prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for key in one.keys() | other.keys():
+        a, b = one.get(key), other.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differences(a, b, f"{prefix}{key}.")
+        elif (list(a) if isinstance(a, tuple) else a) != (list(b) if isinstance(b, tuple) else b):
+            found.append(prefix + key)
+    return sorted(found)

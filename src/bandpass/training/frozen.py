@@ -1,0 +1,89 @@
+"""A frozen encoder over a corpus: pooled embeddings, and what the predictor foresees."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from bandpass.data import Batch, Windows
+from bandpass.evaluation import raw_features
+from bandpass.models import JEPA, MASKS, Mask
+
+FUTURE = 0.25
+"""Share of a window, at its end, that the predictor has to foresee."""
+
+BATCH = 256
+
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda tokens: tokens.mean(dim=1),
+    "mean+std": lambda tokens: torch.cat([tokens.mean(dim=1), tokens.std(dim=1)], dim=1),
+}
+
+
+def batches(windows: Windows, ids: np.ndarray) -> Iterator[Batch]:
+    """Gather windows in the order of ``ids``, a bounded number at a time."""
+    for start in range(0, len(ids), BATCH):
+        yield windows[ids[start : start + BATCH]]
+
+
+@torch.no_grad()
+def embed_windows(
+    jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str, *, past_only: bool = False
+) -> np.ndarray:
+    """Embed the windows ``ids`` of a corpus as pooled tokens, (n, dim) or (n, 2 dim) float32.
+
+    Args:
+        jepa: The frozen model.
+        windows: The corpus.
+        ids: Which windows.
+        pooling: A name in ``POOLINGS``.
+        past_only: Hide the last ``FUTURE`` of each window from the encoder.
+    """
+    device = next(jepa.parameters()).device
+    found = []
+    for batch in batches(windows, ids):
+        keep = _future_mask(jepa, len(batch.values)).context.to(device) if past_only else None
+        tokens = jepa.embed(batch.values.to(device), batch.observed.to(device), keep)
+        found.append(POOLINGS[pooling](tokens.float()).cpu().numpy())
+    return np.concatenate(found)
+
+
+@torch.no_grad()
+def foresee_windows(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray:
+    """Return the predictor's mean output over the hidden future, (n, predictor dim) float32."""
+    device = next(jepa.parameters()).device
+    found = []
+    for batch in batches(windows, ids):
+        mask = _future_mask(jepa, len(batch.values)).to(device)
+        hidden = jepa.foresee(batch.values.to(device), batch.observed.to(device), mask)
+        found.append(hidden.float().mean(dim=1).cpu().numpy())
+    return np.concatenate(found)
+
+
+def _future_mask(jepa: JEPA, batch: int) -> Mask:
+    return MASKS["future"](batch, jepa.tokens, FUTURE, Generator())
+
+
+def raw_windows(windows: Windows, ids: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+    """Return the raw-feature control of the windows ``ids``, or of some rows of each."""
+    parts = [
+        raw_features(b.values[:, rows].numpy(), b.observed[:, rows].numpy())
+        for b in batches(windows, ids)
+    ]
+    return np.concatenate(parts)
+
+
+def mean_rows(values: Tensor, observed: Tensor) -> np.ndarray:
+    """Average (batch, time, channels) over time where observed; NaN where nothing was."""
+    total = torch.where(observed, values, 0).sum(dim=1)
+    count = observed.sum(dim=1)
+    return torch.where(count > 0, total / count.clamp(min=1), torch.nan).numpy()
+
+
+def last_rows(values: Tensor, observed: Tensor) -> np.ndarray:
+    """Return the last observed row of every channel, (batch, channels); NaN where none was."""
+    steps = torch.arange(1, values.shape[1] + 1)[None, :, None] * observed
+    latest = steps.max(dim=1).values
+    picked = values.gather(1, (latest - 1).clamp(min=0)[:, None])[:, 0]
+    return torch.where(latest > 0, picked, torch.nan).numpy()

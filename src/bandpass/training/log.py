@@ -1,0 +1,85 @@
+"""The tables a run keeps of itself, the part of a checkpoint that people read."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bandpass.data import Windows
+from bandpass.training.atomic import write_table
+
+NATURAL_SAMPLE = 20_000
+
+
+class RunLog:
+    """Rows of ``metrics``, ``slots`` and ``band``, kept with the checkpoint and written whole.
+
+    Args:
+        windows: The training windows; their labels are read for the log only.
+        seed: Seeds the uniform sample that natural shares are counted on.
+    """
+
+    def __init__(self, windows: Windows, seed: int) -> None:
+        self.windows = windows
+        self.tables: dict[str, list[dict[str, Any]]] = {"metrics": [], "slots": [], "band": []}
+        sample = np.arange(len(windows))
+        if len(sample) > NATURAL_SAMPLE:
+            sample = np.random.default_rng(seed).choice(len(windows), NATURAL_SAMPLE, replace=False)
+        self.natural = {name: float(count) / len(sample) for name, count in self._count(sample)}
+        self.drawn = dict.fromkeys(self.natural, 0)
+
+    def count(self, draw: list[int]) -> None:
+        """Add the windows of one batch to the slot counts."""
+        for name, count in self._count(np.asarray(draw)):
+            self.drawn[name] = self.drawn.get(name, 0) + count
+
+    def _count(self, ids: np.ndarray) -> list[tuple[tuple[str, str], int]]:
+        counted = []
+        for kind, (codes, names) in self.windows.classes(ids).items():
+            values, counts = np.unique(codes, return_counts=True)
+            counted += [
+                ((kind, names[int(code)]), int(count))
+                for code, count in zip(values, counts, strict=True)
+            ]
+        return counted
+
+    def share(self, kind: str, name: str) -> float:
+        """Return the share of the drawn windows that were of one class."""
+        total = sum(count for (of, _), count in self.drawn.items() if of == kind)
+        return self.drawn.get((kind, name), 0) / total if total else float("nan")
+
+    def add(self, row: dict[str, Any], band: dict[str, np.ndarray] | None) -> None:
+        """Append one logged step; ``band`` is the curriculum's histogram at this step."""
+        step = row["step"]
+        self.tables["metrics"].append(row)
+        self.tables["slots"] += [
+            {
+                "step": step,
+                "kind": kind,
+                "name": name,
+                "drawn": count,
+                "natural": self.natural.get((kind, name), 0.0),
+            }
+            for (kind, name), count in self.drawn.items()
+        ]
+        if band is not None:
+            columns = [[name, values.tolist()] for name, values in band.items()]
+            for entry in zip(*(values for _, values in columns), strict=True):
+                names = (name for name, _ in columns)
+                self.tables["band"].append({"step": step, **dict(zip(names, entry, strict=True))})
+
+    def write(self, run: Path) -> None:
+        """Write every table that has rows into the run directory."""
+        for name, rows in self.tables.items():
+            if rows:
+                write_table(run / f"{name}.parquet", rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return rows and counts for the checkpoint."""
+        drawn = [[kind, name, count] for (kind, name), count in self.drawn.items()]
+        return {"tables": self.tables, "drawn": drawn}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue the tables of an interrupted run."""
+        self.tables = state["tables"]
+        self.drawn = {(kind, name): count for kind, name, count in state["drawn"]}

@@ -1,0 +1,56 @@
+"""How long, how fast and where a JEPA is trained."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Budget and optimiser of one run.
+
+    Attributes:
+        steps: Optimiser steps; every schedule runs by the fraction of these.
+        batch: Windows a step.
+        lr: Peak learning rate.
+        warmup: Fraction of the budget over which the rate rises linearly.
+        final_lr: Rate at the end of the cosine, relative to the peak.
+        weight_decay: AdamW decay of matrices; biases and vectors are never decayed.
+        clip: Gradient norm above which the gradient is scaled down.
+        momentum: EMA momentum of the teacher at the first step.
+        final_momentum: EMA momentum at the last step (cosine in between).
+        prediction: Weight of the latent prediction loss.
+        grounding: Weight of the raw readout of the predictor.
+        final_grounding: The same at the end of the budget (linear in between).
+        regulariser: A name in ``losses.REGULARISERS``, or "none".
+        regulariser_weight: Its weight, added to the other terms.
+        masks: Mask strategies, taken in turn.
+        mask_ratio: Share of the tokens that is hidden.
+        precision: "fp32", or "bf16" for autocast.
+        device: "cpu", "cuda", or "auto" for a GPU where there is one.
+        workers: DataLoader processes; 0 gathers windows in the training process.
+        seed: Seeds weights, draws, masks and projections.
+        log_every: Steps between rows of ``metrics.parquet``.
+        checkpoint_every: Steps between checkpoints; the last step always leaves one.
+    """
+
+    steps: int = 1000
+    batch: int = 64
+    lr: float = 2e-3
+    warmup: float = 0.1
+    final_lr: float = 1e-3
+    weight_decay: float = 0.04
+    clip: float = 1.0
+    momentum: float = 0.996
+    final_momentum: float = 1.0
+    prediction: float = 1.0
+    grounding: float = 1.0
+    final_grounding: float = 1.0
+    regulariser: str = "none"
+    regulariser_weight: float = 0.05
+    masks: tuple[str, ...] = ("span",)
+    mask_ratio: float = 0.4
+    precision: str = "fp32"
+    device: str = "auto"
+    workers: int = 0
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 200

@@ -1,0 +1,113 @@
+"""One optimiser step, from a batch of windows to moved weights."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from bandpass.curriculum import SurpriseBand, Uniform
+from bandpass.data import Batch
+from bandpass.losses import REGULARISERS
+from bandpass.models import JEPA, MASKS, Output
+from bandpass.training.lr_schedule import cosine, linear, warmup_cosine
+from bandpass.training.settings import TrainSettings
+
+Sampler = SurpriseBand | Uniform
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step measured; tensors are detached and stay on their device."""
+
+    loss: Tensor
+    prediction: Tensor
+    grounding: Tensor
+    regulariser: Tensor
+    grad_norm: Tensor
+    lr: float
+    momentum: float
+    tokens: Tensor
+
+
+def train_step(
+    jepa: JEPA,
+    batch: Batch,
+    sampler: Sampler,
+    optimizer: torch.optim.Optimizer,
+    settings: TrainSettings,
+    step: int,
+) -> StepResult:
+    """Run one step: mask, predict, weigh, regularise, move, and let the teacher follow.
+
+    Args:
+        jepa: The model.
+        batch: Windows with the draw they came from.
+        sampler: Told every window's latent loss; gives back the weighted loss.
+        optimizer: AdamW over ``parameter_groups(jepa)``.
+        settings: Budget and weights.
+        step: Steps done before this one; with the seed it determines masks and projections.
+    """
+    fraction = step / settings.steps
+    output = forward(jepa, batch.values, batch.observed, settings, step)
+    grounding = linear(fraction, start=settings.grounding, end=settings.final_grounding)
+    losses = settings.prediction * output.prediction + grounding * output.grounding
+    loss = sampler.step(batch.draw, losses, output.embedding)
+    regulariser = _regulariser(output, settings, step)
+
+    lr = settings.lr * warmup_cosine(
+        (step + 1) / settings.steps, warmup=settings.warmup, final=settings.final_lr
+    )
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.zero_grad(set_to_none=True)
+    (loss + settings.regulariser_weight * regulariser).backward()
+    grad_norm = nn.utils.clip_grad_norm_(jepa.parameters(), settings.clip)
+    optimizer.step()
+    momentum = cosine(fraction, start=settings.momentum, end=settings.final_momentum)
+    jepa.target.update(jepa.encoder, momentum)
+
+    return StepResult(
+        loss=loss.detach(),
+        prediction=output.prediction.detach().mean(),
+        grounding=output.grounding.detach().mean(),
+        regulariser=regulariser.detach(),
+        grad_norm=grad_norm.detach(),
+        lr=lr,
+        momentum=momentum,
+        tokens=output.tokens.detach(),
+    )
+
+
+def forward(
+    jepa: JEPA, values: Tensor, observed: Tensor, settings: TrainSettings, step: int
+) -> Output:
+    """Run the model on a batch under the mask of a step."""
+    device = next(jepa.parameters()).device
+    strategy = MASKS[settings.masks[step % len(settings.masks)]]
+    generator = step_generator(settings, step)
+    mask = strategy(len(values), jepa.tokens, settings.mask_ratio, generator).to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        return jepa(values.to(device), observed.to(device), mask)
+
+
+def step_generator(settings: TrainSettings, step: int) -> Generator:
+    """Return the generator of one step, a function of the seed and the step alone."""
+    return Generator().manual_seed(settings.seed * 1_000_003 + step)
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Split the trained parameters: matrices decay, biases and vectors do not."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _regulariser(output: Output, settings: TrainSettings, step: int) -> Tensor:
+    if settings.regulariser == "none":
+        return output.visible.new_zeros(())
+    # The same-encoder target sees every position of every window; a teacher has no gradient.
+    tokens = output.tokens if output.tokens.requires_grad else output.visible
+    regulariser = REGULARISERS[settings.regulariser]
+    return regulariser(tokens.transpose(0, 1), generator=step_generator(settings, step))

@@ -29,12 +29,12 @@ def public_objects() -> list[tuple[str, str]]:
 
 
 def own_names(module: types.ModuleType) -> set[str]:
-    """Public names of bandpass's own classes and functions in a module."""
+    """Public classes and functions in a package that were written in that package."""
     return {
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
-        and (getattr(value, "__module__", None) or "").startswith("bandpass")
+        and (getattr(value, "__module__", None) or "").startswith(module.__name__)
     }
 
 

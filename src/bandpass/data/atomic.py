@@ -70,9 +70,14 @@ def _swap(partial: Path, store: Path) -> None:
     for file in partial.iterdir():
         sync(file)
     sync(partial)
+    replaced = partial.with_name(f"{partial.name}-replaced")
     if store.exists():
-        store.rename(partial.with_name(f"{partial.name}-replaced"))
-    partial.rename(store)
+        store.rename(replaced)
+    try:
+        partial.rename(store)
+    except OSError:
+        replaced.rename(store)
+        raise
     sync(store.parent)
 
 

@@ -10,6 +10,9 @@ GAP_STEPS = 5.0
 IRREGULAR_SHARE = 0.1
 """A step that differs from the median step by more than this share of it is irregular."""
 
+NOTED = 0.01
+"""A larger share of irregular steps is mentioned in the notes of a store."""
+
 
 @dataclass(frozen=True)
 class ClockReport:
@@ -69,6 +72,17 @@ def gap_rows(time_ns: np.ndarray) -> np.ndarray:
     if step == 0:
         return np.empty(0, np.int64)
     return np.flatnonzero(np.abs(steps) > GAP_STEPS * step) + 1
+
+
+def oddities(report: ClockReport) -> str:
+    """Say in one line what a reader of the data should know of its clock; empty if nothing."""
+    found = {
+        f"{report.irregular:.1%} of the clock's steps irregular": report.irregular > NOTED,
+        f"{report.gaps} large gaps, which no window crosses": report.gaps,
+        f"{report.duplicates} duplicate timestamps, rows kept as read": report.duplicates,
+        f"{report.backward} backward timestamps, rows kept as read": report.backward,
+    }
+    return "; ".join(text for text, holds in found.items() if holds)
 
 
 def _median_step(steps: np.ndarray) -> int:

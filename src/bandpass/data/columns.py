@@ -21,11 +21,15 @@ class ColumnWriter:
         path: The file, ending in ``.npy``.
         dtype: Of the column.
         width: Shape of one row.
+
+    Attributes:
+        rows: Rows written so far.
     """
 
     def __init__(self, path: Path, dtype: np.dtype, width: tuple[int, ...] = ()) -> None:
         self.rows = 0
-        self._path, self._dtype, self._width = path, dtype, width
+        self.width = width
+        self._path, self._dtype = path, dtype
         self._digest = hashlib.sha256()
         with writing(path):
             self._file = open(path, "wb", buffering=0)
@@ -41,7 +45,7 @@ class ColumnWriter:
     def fill(self, rows: int, value: float, block: int = 1 << 16) -> None:
         """Append rows that hold nothing but ``value``."""
         for start in range(0, rows, block):
-            self.append(np.full((min(block, rows - start), *self._width), value, self._dtype))
+            self.append(np.full((min(block, rows - start), *self.width), value, self._dtype))
 
     def close(self) -> dict[str, Any]:
         """Finish the header and return the manifest entry: dtype, shape, bytes and sha256."""
@@ -52,7 +56,7 @@ class ColumnWriter:
         self.abandon()
         return {
             "dtype": self._dtype.name,
-            "shape": [self.rows, *self._width],
+            "shape": [self.rows, *self.width],
             "bytes": size,
             "sha256": self._digest.hexdigest(),
         }
@@ -63,7 +67,7 @@ class ColumnWriter:
 
     def _header(self) -> bytes:
         header = io.BytesIO()
-        shape = (self.rows, *self._width)
+        shape = (self.rows, *self.width)
         descr = npy.dtype_to_descr(self._dtype)
         entry = {"descr": descr, "fortran_order": False, "shape": shape}
         npy.write_array_header_1_0(header, entry)

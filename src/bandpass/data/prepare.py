@@ -49,7 +49,7 @@ def prepare(
         StoreError: If the store cannot be written.
     """
     _check_options(source, options)
-    store = Path(store)
+    store = Path(store).absolute()
     with publishing(store, overwrite=overwrite) as partial:
         writer = StoreWriter(partial, source, source.schema(Path(raw), **options), split)
         try:

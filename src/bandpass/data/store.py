@@ -148,9 +148,9 @@ def open_store(path: Path | str) -> Store:
     """
     path = Path(path)
     manifest = read_manifest(path)
-    if manifest["version"] != VERSION:
+    if manifest.get("version") != VERSION:
         raise StoreError(
-            f"{path} is a store of version {manifest['version']}, this bandpass reads version "
+            f"{path} is a store of version {manifest.get('version')}, this bandpass reads version "
             f"{VERSION}: {MEND}"
         )
     for name, entry in manifest["columns"].items():
@@ -158,10 +158,10 @@ def open_store(path: Path | str) -> Store:
         size = file.stat().st_size if file.is_file() else 0
         if size != entry["bytes"]:
             raise StoreError(f"{file} has {size} bytes, the manifest says {entry['bytes']}: {MEND}")
-    missing = [name for name in TABLES if not (path / f"{name}.parquet").is_file()]
-    if missing:
-        raise StoreError(f"{path} lacks {missing[0]}.parquet: {MEND}")
-    return Store(path, manifest)
+    try:
+        return Store(path, manifest)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"a table of {path} cannot be read: {error}: {MEND}") from error
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

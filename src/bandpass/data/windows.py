@@ -79,9 +79,9 @@ class Windows(Dataset[Batch]):
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_views": {}}  # every loader worker maps the columns itself
 
-    def __getitem__(self, index: int | Ids) -> Batch:
+    def __getitem__(self, index: int | np.integer | Ids) -> Batch:
         """Gather one window or several; always a `Batch`."""
-        return self.__getitems__([index] if isinstance(index, int) else index)
+        return self.__getitems__([int(index)] if isinstance(index, int | np.integer) else index)
 
     def __getitems__(self, ids: Ids) -> Batch:
         """Gather windows in the order asked for; a DataLoader calls this once per batch.

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bandpass.data.atomic import writing
 from bandpass.data.checks import NO_TIME, check_series
-from bandpass.data.clocks import ClockReport, clock_report, gap_rows
+from bandpass.data.clocks import clock_report, gap_rows, oddities
 from bandpass.data.columns import ColumnWriter
 from bandpass.data.moments import Moments
 from bandpass.data.series import UNKNOWN_REGIME, DataError, Schema, Series, Source, Split
@@ -77,25 +78,22 @@ class StoreWriter:
         if series.name in self._names:
             raise DataError(f"series {series.name!r} comes twice: names must be unique")
         self._names.add(series.name)
-        clock = None if series.time is None else clock_report(series.time)
-        self._note_clock(series, clock)
-        cuts = [] if series.time is None else gap_rows(series.time).tolist()
+        clock, cuts = self._clock(series)
         fixed = series.split if self._keep_fixed else None
         rows = len(series.values)
         runs = segments(rows, self._split, series.name, series.entity, fixed, cuts)
-        self._segments += [(len(self._series), run) for run in runs]
-        self._series.append(
-            {"name": series.name, "entity": series.entity, "offset": self.rows, "rows": rows}
-            | (asdict(clock) if clock else dict.fromkeys(_CLOCK_TYPES))
-        )
         self._write_values(series, runs)
         self._write_others(series)
+        row = {"name": series.name, "entity": series.entity, "offset": self.rows, "rows": rows}
+        self._segments += [(len(self._series), run) for run in runs]
+        self._series.append(row | clock)
         self.rows += rows
 
     def finish(self, options: dict[str, Any]) -> None:
         """Close the columns, write the tables, and last the manifest."""
         if not self.rows:
             raise DataError(f"source {self._source.name!r} yielded no rows at all")
+        self._check_split()
         columns = {name: column.close() for name, column in self._columns.items()}
         tables = self._tables()
         with writing(self._path):
@@ -112,12 +110,24 @@ class StoreWriter:
         for column in self._columns.values():
             column.abandon()
 
-    def _note_clock(self, series: Series, clock: ClockReport | None) -> None:
-        if clock and (clock.duplicates or clock.backward):
-            self._notes.append(
-                f"series {series.name!r}: {clock.duplicates} duplicate and {clock.backward} "
-                f"backward timestamps; rows kept in the order of the file"
+    def _check_split(self) -> None:
+        names = self._names if self._split.by == "series" else self._all.keys()
+        unknown = self._split.test - names
+        if unknown and self._split.by != "time":
+            near = get_close_matches(min(unknown), names, n=1, cutoff=0.0)[0]
+            raise DataError(
+                f"split.test names {self._split.by} {min(unknown)!r}, which the source does not "
+                f"have; the nearest is {near!r}"
             )
+
+    def _clock(self, series: Series) -> tuple[dict[str, Any], list[int]]:
+        """Clock columns of the series table, and the rows at which the clock jumped."""
+        if series.time is None:
+            return dict.fromkeys(_CLOCK_TYPES), []
+        report = clock_report(series.time)
+        if text := oddities(report):
+            self._notes.append(f"series {series.name!r}: {text}")
+        return asdict(report), gap_rows(series.time).tolist()
 
     def _write_values(self, series: Series, runs: list[Segment]) -> None:
         channels = len(self._schema.channels)
@@ -140,18 +150,20 @@ class StoreWriter:
             rows = getattr(series, name)
             if rows is None and name in ("time", "state") and name not in self._columns:
                 continue  # a source without clocks or states has no such column
-            width = () if rows is None else rows.shape[1:]
-            column = self._column(name, width)
+            column = self._column(name, () if rows is None else rows.shape[1:])
             if column.rows < self.rows:  # the series so far had none
                 column.fill(self.rows - column.rows, fill)
             if rows is None:
                 column.fill(len(series.values), fill)
+            elif rows.shape[1:] != column.width:
+                raise DataError(
+                    f"series {series.name!r}: rows of {name} have shape {rows.shape[1:]}, those of "
+                    f"the series before it {column.width}"
+                )
             else:
                 column.append(rows)
             if name in self._counts:
-                codes = np.full(len(series.values), fill) if rows is None else rows
-                seen, count = np.unique(codes, return_counts=True)
-                self._counts[name].update(dict(zip(seen.tolist(), count.tolist(), strict=True)))
+                self._counts[name].update(_count(rows, int(fill), len(series.values)))
 
     def _column(self, name: str, width: tuple[int, ...]) -> ColumnWriter:
         if name not in self._columns:
@@ -222,6 +234,14 @@ class StoreWriter:
             "infinite": infinite,
             "notes": self._notes,
         }
+
+
+def _count(codes: np.ndarray | None, lowest: int, rows: int) -> dict[int, int]:
+    """Rows by code; of ``lowest`` alone if there are no codes."""
+    if codes is None:
+        return {lowest: rows}
+    counts = np.bincount(codes.astype(np.int64) - lowest)
+    return {lowest + i: int(count) for i, count in enumerate(counts) if count}
 
 
 def _blocks(values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,21 +1,48 @@
-"""Frozen-embedding evaluation on plain arrays: probes, rare events, calibration, geometry."""
+"""Frozen-embedding evaluation on plain arrays: probes, rare events, readouts, geometry.
 
-from bandpass.evaluation.calibration import calibration, expected_calibration_error, reliability
+Every score is an `Estimate` (value, 95% interval, count, note), and functions that give several
+return a dict of them by name. Data that does not determine a score (no positives, one class, no
+labelled window) gives NaN with count 0 and the reason, so an evaluation never stops half-way;
+malformed input (shapes, NaN embeddings or scores) raises ValueError.
+"""
+
+from bandpass.evaluation.calibration import (
+    Reliability,
+    calibration_errors,
+    expected_calibration_error,
+    reliability,
+)
 from bandpass.evaluation.classification import classify, confusion_matrix, macro_f1
 from bandpass.evaluation.features import raw_features
-from bandpass.evaluation.forecasting import fit_ridge, persistence_skill, r2, readout_r2
+from bandpass.evaluation.forecasting import (
+    Readout,
+    Ridge,
+    fit_ridge,
+    persistence_skill,
+    r2,
+    readout_r2,
+)
 from bandpass.evaluation.geometry import (
+    RegimeGeometry,
     coverage,
     effective_rank,
     positive_pairs,
     rankme,
     regime_geometry,
 )
-from bandpass.evaluation.probes import PROBES, few_shot_draws, few_shot_logistic, knn, logistic
+from bandpass.evaluation.probes import (
+    PROBES,
+    Probe,
+    few_shot_draws,
+    few_shot_logistic,
+    knn,
+    logistic,
+)
 from bandpass.evaluation.rare_events import rare_slice
 from bandpass.evaluation.retention import LabelledWindows, false_alarms_at_recall, normal_retention
 from bandpass.evaluation.statistics import (
     Estimate,
+    PairedDifference,
     block_groups,
     bootstrap_weights,
     interquartile_mean,
@@ -27,9 +54,15 @@ __all__ = [
     "PROBES",
     "Estimate",
     "LabelledWindows",
+    "PairedDifference",
+    "Probe",
+    "Readout",
+    "RegimeGeometry",
+    "Reliability",
+    "Ridge",
     "block_groups",
     "bootstrap_weights",
-    "calibration",
+    "calibration_errors",
     "classify",
     "confusion_matrix",
     "coverage",
@@ -47,12 +80,12 @@ __all__ = [
     "normal_retention",
     "paired_difference",
     "persistence_skill",
+    "positive_pairs",
     "r2",
     "rankme",
     "rare_slice",
     "raw_features",
     "readout_r2",
-    "reliability",
     "regime_geometry",
-    "positive_pairs",
+    "reliability",
 ]

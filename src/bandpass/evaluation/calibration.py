@@ -56,7 +56,7 @@ def expected_calibration_error(table: Reliability) -> float:
     return float((gap * table.count).sum() / table.count.sum())
 
 
-def calibration(
+def calibration_errors(
     labels: Integers,
     probabilities: Floats,
     groups: Integers | None = None,

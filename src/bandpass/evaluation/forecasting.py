@@ -225,9 +225,7 @@ def _pick_alpha(x: Doubles, y: Doubles) -> float:
     return ALPHAS[int(np.argmin(errors))]
 
 
-def _ridge_path(
-    x: Doubles, y: Doubles, alphas: tuple[float, ...]
-) -> list[tuple[Doubles, Doubles]]:
+def _ridge_path(x: Doubles, y: Doubles, alphas: tuple[float, ...]) -> list[tuple[Doubles, Doubles]]:
     """Coefficients (d, k) and intercept (k,) for each alpha; channels missing alike share a fit."""
     measured = np.isfinite(y)
     path = [(np.zeros((x.shape[1], y.shape[1])), np.full(y.shape[1], np.nan)) for _ in alphas]

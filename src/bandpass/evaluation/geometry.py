@@ -62,7 +62,8 @@ def regime_geometry(embeddings: Floats, regimes: Integers) -> dict[int, RegimeGe
     """
     cloud = _cloud(embeddings)
     check_rows(len(cloud), regimes=regimes)
-    result, nan = {}, float("nan")
+    result: dict[int, RegimeGeometry] = {}
+    nan = float("nan")
     for regime in np.unique(regimes[regimes >= 0]):
         part = cloud[regimes == regime]
         if len(part) < 2:

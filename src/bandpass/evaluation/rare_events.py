@@ -36,26 +36,32 @@ def average_precision(true: Doubles, false: Doubles) -> Doubles:
     """Sum of precision times gained recall over the thresholds, (r,); as in scikit-learn."""
     precision = true / np.maximum(true + false, 1e-300)
     gained = np.diff(true, axis=1, prepend=0)
-    return (gained * precision).sum(axis=1) / true[:, -1]
+    return _share((gained * precision).sum(axis=1), true[:, -1])
 
 
 def auroc(true: Doubles, false: Doubles) -> Doubles:
     """Area under the ROC curve by trapezoids, (r,)."""
     before = np.pad(true, ((0, 0), (1, 0)))[:, :-1]
     gained = np.diff(false, axis=1, prepend=0)
-    return (gained * (true + before) / 2).sum(axis=1) / (true[:, -1] * false[:, -1])
+    return _share((gained * (true + before) / 2).sum(axis=1), true[:, -1] * false[:, -1])
 
 
 def recall_at(true: Doubles, false: Doubles, rate: float) -> Doubles:
     """Highest recall among the thresholds whose false-alarm rate is at most `rate`, (r,)."""
     allowed = false <= rate * false[:, -1:] + 1e-9
-    return np.where(allowed, true, 0).max(axis=1) / true[:, -1]
+    recall = _share(np.where(allowed, true, 0).max(axis=1), true[:, -1])
+    return np.where(false[:, -1] > 0, recall, np.nan)
 
 
 def false_alarms_at(true: Doubles, false: Doubles, recall: float) -> Doubles:
     """Lowest false-alarm rate among the thresholds that reach `recall`, (r,)."""
     reached = true >= recall * true[:, -1:] - 1e-9
-    return np.where(reached, false, np.inf).min(axis=1) / false[:, -1]
+    return _share(np.where(reached, false, np.inf).min(axis=1), false[:, -1])
+
+
+def _share(part: Doubles, whole: Doubles) -> Doubles:
+    """Divide, NaN where `whole` is 0: a resample may lose all negatives."""
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
 def rare_slice(
@@ -124,9 +130,7 @@ def _statistic(curves: list[Curve]) -> Callable[[Doubles], Doubles]:
     return statistic
 
 
-def _check(
-    labels: Integers, scores: Floats, groups: Integers | None
-) -> tuple[np.ndarray, Floats]:
+def _check(labels: Integers, scores: Floats, groups: Integers | None) -> tuple[np.ndarray, Floats]:
     if labels.ndim != 1:
         raise ValueError(f"labels must have shape (n,), got {labels.shape}")
     stacked = np.atleast_2d(scores)

@@ -211,7 +211,9 @@ def interquartile_mean(values: Floats, *, seed: int = 0, resamples: int = RESAMP
     if values.ndim != 2:
         raise ValueError(f"values must have shape (seeds, tasks), got {values.shape}")
     if values.size == 0 or not np.isfinite(values).all():
-        return missing(f"{int((~np.isfinite(values)).sum())} of {values.size} scores are not finite")
+        return missing(
+            f"{int((~np.isfinite(values)).sum())} of {values.size} scores are not finite"
+        )
     seeds, tasks = values.shape
     generator = np.random.default_rng(seed)
     drawn = generator.integers(0, seeds, size=(resamples, seeds, tasks))

@@ -191,21 +191,39 @@ def clock(table: pa.Table, name: str, path: Path, unit: str = "s") -> np.ndarray
     """
     require(table, [name], path)
     column = table.column(name)
-    if column.null_count:
-        row = pc.index(pc.is_null(column), True).as_py() + 1
-        raise DataError(f"{path}: column {name!r}, data row {row}: no timestamp; remove the row")
-    if pa.types.is_integer(column.type):
-        return column.cast(pa.int64()).to_numpy() * (10**9 // _per_second(unit))
-    if pa.types.is_floating(column.type):
-        return np.round(column.to_numpy() * (10**9 / _per_second(unit))).astype(np.int64)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        per_second = choice("unit", unit, {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9})
+        return _from_numbers(column, name, path, 10**9 // per_second)
+    _no_missing(column.is_null(), name, path)
     try:
         return column.cast(pa.timestamp("ns")).cast(pa.int64()).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path}: column {name!r} is not a clock: {error}") from error
 
 
-def _per_second(unit: str) -> int:
-    return choice("unit", unit, {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9})
+def _from_numbers(column: pa.ChunkedArray, name: str, path: Path, nanoseconds: int) -> np.ndarray:
+    """(rows,) int64 of numbers that count units of so many nanoseconds."""
+    _no_missing(column.is_null(nan_is_null=True), name, path)
+    values = column.to_numpy()
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        row, value = wrong[0] + 1, values[wrong[0]]
+        raise DataError(f"{path}: column {name!r}, data row {row}: {value} is no timestamp")
+    low, high = int(values.min()), int(values.max())
+    if max(-low, high) * nanoseconds > np.iinfo(np.int64).max:
+        raise DataError(
+            f"{path}: column {name!r} spans {low} to {high}, beyond the year 2262 in this unit; "
+            f"set the option unit to ms, us or ns"
+        )
+    if values.dtype.kind == "f":
+        return np.round(values * nanoseconds).astype(np.int64)
+    return values.astype(np.int64) * nanoseconds
+
+
+def _no_missing(missing: pa.ChunkedArray, name: str, path: Path) -> None:
+    row = pc.index(missing, True).as_py() + 1
+    if row:
+        raise DataError(f"{path}: column {name!r}, data row {row}: no timestamp; remove the row")
 
 
 def texts(table: pa.Table, name: str, path: Path) -> list[str | None]:
@@ -240,7 +258,9 @@ def settings(kind: type[Settings], options: Mapping[str, object]) -> Settings:
     defaults = {field.name: field.default for field in fields(kind)}
     values: dict[str, object] = {}
     for name, value in options.items():
-        convert = type(choice("name", name, defaults))
+        if name not in defaults:
+            raise DataError(f"no option {name!r}; it takes {', '.join(defaults)}")
+        convert = type(defaults[name])
         try:
             values[name] = convert(str(value))
         except ValueError as error:

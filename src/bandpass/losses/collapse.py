@@ -1,8 +1,8 @@
 """Which axis of the representation has collapsed: over samples, over time, or in scale.
 
 Statistics pooled over a batch of windows each miss a collapse: tokens that are the same for every
-sample, or constant in time, still look Gaussian when all tokens are thrown together, and a rank does
-not see that everything shrank. Hence one term per axis, blind to the other two.
+sample, or constant in time, still look Gaussian when all tokens are thrown together, and a rank
+does not see that everything shrank. Hence one term per axis, blind to the other two.
 """
 
 import math
@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from bandpass._types import Tokens
-from bandpass.losses.sigreg import sigreg
+from bandpass.losses.sigreg import expected_statistic, sigreg
 
-_GAUSSIAN = math.sqrt(2.0 * math.pi) * (1.0 - 1.0 / math.sqrt(3.0))  # E[T] on N(0, I): 1.059
 _DIRECTIONS = 64  # enough for a diagnostic that is averaged over positions or samples too
 _TINY = 1e-8  # below any deviation float32 activations can carry
 
@@ -22,8 +21,8 @@ POSITION_LIMIT = 0.5
 """Half-way to "same for every sample", which scores 1; healthy tokens score about 0."""
 
 SAMPLE_LIMIT = 0.8
-"""Slow signals are legitimately smooth in time, so the check is soft: a healthy
-Ornstein-Uhlenbeck process with correlation .9 over 96 tokens scores .11, constant tokens score 1."""
+"""Slow signals are legitimately smooth in time, so the check is soft: 96 tokens of a healthy
+Ornstein-Uhlenbeck process with correlation .9 score .11, constant tokens score 1."""
 
 SCALE_LIMIT = math.log(10.0)
 """A standard deviation ten times off 1 in either direction; "shrunk to .01" scores 4.6."""
@@ -47,10 +46,10 @@ class CollapseTerms(NamedTuple):
 def collapse_terms(tokens: Tokens) -> CollapseTerms:
     """Measure collapse over the batch, over time and in scale, each by its own term.
 
-    Tokens are centred and divided by their pooled standard deviation before the first two terms, so
-    that scale shows in ``scale`` alone. These are then SIGReg statistics per sample, ``T / N``, over
-    the batch at each position and over time in each sample, minus what N Gaussian draws give and
-    divided by what N equal ones give.
+    Tokens are centred and divided by their pooled standard deviation before the first two terms,
+    so that scale shows in ``scale`` alone. These are then SIGReg statistics ``T / N``, over the
+    batch at each position and over time in each sample, shifted and scaled so that N Gaussian draws
+    score 0 and N equal ones 1.
 
     Args:
         tokens: (batch, tokens, dim), at least two samples and two tokens.
@@ -65,7 +64,7 @@ def collapse_terms(tokens: Tokens) -> CollapseTerms:
         raise ValueError(
             f"tokens must hold at least 2 samples of 2 tokens, got shape {tuple(tokens.shape)}"
         )
-    tokens = tokens.double() if tokens.dtype == torch.float64 else tokens.float()
+    tokens = tokens if tokens.dtype == torch.float64 else tokens.float()
     centred = tokens - tokens.mean(dim=(0, 1))
     deviation = centred.square().mean().sqrt().clamp_min(_TINY)
     standard = centred / deviation
@@ -99,5 +98,6 @@ def collapse_warning(terms: CollapseTerms) -> str | None:
 def _excess(z: Tensor) -> Tensor:
     """SIGReg per sample, 0 for N Gaussian draws and 1 for N equal Gaussian points."""
     count = z.shape[-2]
+    gaussian = expected_statistic()
     statistic = sigreg(z, directions=_DIRECTIONS) / count
-    return (statistic - _GAUSSIAN / count) / (_GAUSSIAN * (1.0 - 1.0 / count))
+    return (statistic - gaussian / count) / (gaussian * (1.0 - 1.0 / count))

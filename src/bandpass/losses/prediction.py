@@ -15,8 +15,8 @@ from bandpass._types import Tokens
 def smooth_l1(prediction: Tokens, target: Tokens) -> Tensor:
     """Huber-like loss with the bend at 1, averaged over the feature dimension.
 
-    The loss of data2vec (arXiv 2202.03555, section 3.3); quadratic below an error of 1, linear above,
-    so that one wild token does not own the gradient.
+    The loss of data2vec (arXiv 2202.03555, section 3.3): quadratic below an error of 1, linear
+    above, so that one wild token does not own the gradient.
 
     Args:
         prediction: Predicted tokens, (batch, tokens, dim).

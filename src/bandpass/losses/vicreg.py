@@ -22,8 +22,7 @@ def variance(z: Vectors) -> Scalar:
     Raises:
         ValueError: If there are fewer than two samples.
     """
-    _require_samples(z)
-    deviation = torch.sqrt(z.var(dim=-2) + _EPSILON)
+    deviation = torch.sqrt(_checked(z).var(dim=-2) + _EPSILON)
     return torch.relu(1.0 - deviation).mean()
 
 
@@ -42,17 +41,18 @@ def covariance(z: Vectors) -> Scalar:
     Raises:
         ValueError: If there are fewer than two samples.
     """
-    _require_samples(z)
+    z = _checked(z)
     centred = z - z.mean(dim=-2, keepdim=True)
-    cov = centred.mT @ centred / (z.shape[-2] - 1)
+    with torch.autocast(z.device.type, enabled=False):
+        cov = centred.mT @ centred / (z.shape[-2] - 1)
     off_diagonal = cov - torch.diag_embed(cov.diagonal(dim1=-2, dim2=-1))
     return off_diagonal.square().sum(dim=(-2, -1)).mean() / z.shape[-1]
 
 
 def vicreg(z: Vectors, *, variance_weight: float = 25.0, covariance_weight: float = 1.0) -> Scalar:
-    """Weighted sum of the variance and covariance terms; the invariance term is the prediction loss.
+    """Weighted sum of both terms; the prediction loss stands for the paper's invariance term.
 
-    Half-precision input is computed in float32, also under autocast.
+    Half-precision input is computed in float32, also under autocast, here and in both terms.
 
     Args:
         z: Embeddings, (..., samples, dim); leading dimensions are independent groups. Put the batch
@@ -66,15 +66,13 @@ def vicreg(z: Vectors, *, variance_weight: float = 25.0, covariance_weight: floa
     Raises:
         ValueError: If there are fewer than two samples.
     """
-    with torch.autocast(z.device.type, enabled=False):
-        if z.dtype in (torch.float16, torch.bfloat16):
-            z = z.float()
-        return variance_weight * variance(z) + covariance_weight * covariance(z)
+    return variance_weight * variance(z) + covariance_weight * covariance(z)
 
 
-def _require_samples(z: Tensor) -> None:
+def _checked(z: Tensor) -> Tensor:
     if z.ndim < 2 or z.shape[-2] < 2:
         raise ValueError(
             f"z must have shape (..., samples, dim) with at least 2 samples, got {tuple(z.shape)}; "
             "use a larger batch"
         )
+    return z if z.dtype == torch.float64 else z.float()

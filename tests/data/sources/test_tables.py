@@ -1,5 +1,4 @@
 import gzip
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from bandpass.data.series import DataError
-from bandpass.data.sources import _tables
+from bandpass.data.sources import _columns, _tables
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def write(tmp_path: Path):
 
 
 def read(path: Path, *columns: str) -> np.ndarray:
-    return _tables.matrix(_tables.read_csv(path), columns, path)
+    return _columns.matrix(_tables.read_csv(path), columns, path)
 
 
 def test_files_are_listed_in_natural_order_plain_or_gzip(tmp_path: Path) -> None:
@@ -117,8 +116,8 @@ def test_a_gzip_that_is_none(write) -> None:
 def test_codes_are_checked_by_row() -> None:
     table, path = pa.table({"c": [0.0, None, 1.0, 3.0]}), Path("a.csv")
     with pytest.raises(DataError, match="column 'c', data row 4: 3 is not one of 0, 1"):
-        _tables.codes(table, "c", path, (0, 1))
-    np.testing.assert_array_equal(_tables.codes(table, "c", path, (0, 1, 3)), [0, -1, 1, 3])
+        _columns.codes(table, "c", path, (0, 1))
+    np.testing.assert_array_equal(_columns.codes(table, "c", path, (0, 1, 3)), [0, -1, 1, 3])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ def test_codes_are_checked_by_row() -> None:
     ],
 )
 def test_clocks_are_kept_as_read(column: list, unit: str, expected: list[int]) -> None:
-    time = _tables.clock(pa.table({"t": column}), "t", Path("a.csv"), unit)
+    time = _columns.clock(pa.table({"t": column}), "t", Path("a.csv"), unit)
     assert time.dtype == np.int64
     assert time.tolist() == expected
 
@@ -150,36 +149,4 @@ def test_clocks_are_kept_as_read(column: list, unit: str, expected: list[int]) -
 )
 def test_a_bad_clock_is_named(column: list, unit: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        _tables.clock(pa.table({"t": column}), "t", Path("a.csv"), unit)
-
-
-@dataclass(frozen=True)
-class Example:
-    count: int = 3
-    share: float = 0.5
-    name: str = ""
-
-
-def test_settings_from_the_text_of_a_command_line() -> None:
-    made = _tables.settings(Example, {"count": "7", "share": 0.25})
-    assert made == Example(7, 0.25, "")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"count": "1.5"}, "option count='1.5': not int"),
-        ({"share": "half"}, "option share='half': not float"),
-        ({"cuont": 1}, "no option 'cuont'; it takes count, share, name"),
-    ],
-)
-def test_settings_that_do_not_fit(options: dict[str, object], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        _tables.settings(Example, options)
-
-
-def test_flags() -> None:
-    assert _tables.flag("augment", "true")
-    assert not _tables.flag("augment", False)
-    with pytest.raises(DataError, match="augment='yes'"):
-        _tables.flag("augment", "yes")
+        _columns.clock(pa.table({"t": column}), "t", Path("a.csv"), unit)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from bandpass.data.series import UNLABELLED, DataError, Schema, Series, Source, Split
-from bandpass.data.sources import _tables
+from bandpass.data.sources import _columns, _options, _tables
 
 LAYOUT = """RAW/<any name>.csv[.gz] | .parquet | .npy, in any folders below RAW
   a header names the columns; those of an .npy matrix (rows, columns) are called 0, 1, 2, ...
@@ -70,7 +70,7 @@ def read(raw: Path, **options: object) -> Iterator[Series]:
         DataError: If a file cannot be read, lacks a named column or differs in its channels, or an
             option is unknown.
     """
-    columns = _tables.settings(Columns, options)
+    columns = _options.settings(Columns, options)
     schema = discover(raw, **options)
     for name, path in _files(raw).items():
         table = _load(path, columns)
@@ -80,7 +80,7 @@ def read(raw: Path, **options: object) -> Iterator[Series]:
 
 def discover(raw: Path, **options: object) -> Schema:
     """Channels of the first file; the regimes of all files, in natural order of their names."""
-    columns = _tables.settings(Columns, options)
+    columns = _options.settings(Columns, options)
     files = _files(raw)
     first = next(iter(files.values()))
     names = _names(first, columns)
@@ -93,7 +93,7 @@ def discover(raw: Path, **options: object) -> Schema:
     found: set[str] = set()
     for path in files.values() if columns.regime else ():
         table = _load(path, columns, only=[columns.regime])
-        found.update(name for name in _tables.texts(table, columns.regime, path) if name)
+        found.update(name for name in _columns.texts(table, columns.regime, path) if name)
     if len(found) > np.iinfo(np.int16).max:
         raise DataError(f"column {columns.regime!r} has {len(found)} values: not a regime")
     return Schema(channels, tuple(sorted(found, key=_tables.natural)))
@@ -146,7 +146,7 @@ def _load_npy(path: Path) -> pa.Table:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{path}: not a readable .npy array: {error}; save it again") from error
-    if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
+    if values.ndim not in (1, 2) or values.size == 0 or values.dtype.kind not in "fiub":
         raise DataError(
             f"{path}: holds {values.dtype} of shape {values.shape}; save numbers (rows, columns)"
         )
@@ -170,18 +170,18 @@ def _same_channels(
 def _series(
     file: str, path: Path, table: pa.Table, columns: Columns, schema: Schema
 ) -> Iterator[Series]:
-    values = _tables.matrix(table, schema.channels, path)
+    values = _columns.matrix(table, schema.channels, path)
     label = np.full(len(values), UNLABELLED, np.int8)
     if columns.label:
-        label = _tables.codes(table, columns.label, path, (0, 1)).astype(np.int8)
+        label = _columns.codes(table, columns.label, path, (0, 1)).astype(np.int8)
     regime = time = None
     if columns.regime:
         code = {name: i for i, name in enumerate(schema.regimes)}
-        names = _tables.texts(table, columns.regime, path)
+        names = _columns.texts(table, columns.regime, path)
         regime = np.array([code[name] if name else -1 for name in names], np.int16)
     if columns.timestamp:
-        time = _tables.clock(table, columns.timestamp, path, columns.unit)
-    entities = _tables.texts(table, columns.entity, path) if columns.entity else None
+        time = _columns.clock(table, columns.timestamp, path, columns.unit)
+    entities = _columns.texts(table, columns.entity, path) if columns.entity else None
     for name, rows in _groups(file, path, table, columns):
         yield Series(
             name,
@@ -200,7 +200,7 @@ def _groups(
     if not columns.series:
         yield file, np.arange(table.num_rows)
         return
-    ids = _tables.texts(table, columns.series, path)
+    ids = _columns.texts(table, columns.series, path)
     code = {name: i for i, name in enumerate(dict.fromkeys(ids))}
     if None in code:
         raise DataError(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from bandpass.data.series import DataError, Series, Source, Split
-from bandpass.data.sources import _tables
+from bandpass.data.sources import _columns, _options, _tables
 
 LAYOUT = """RAW/data/realKnownCause/nyc_taxi.csv[.gz] ...  timestamp,value
 RAW/labels/combined_windows.json               {"realKnownCause/nyc_taxi.csv": [[from, to], ...]}
@@ -30,12 +30,12 @@ def read(raw: Path, *, labels: str = "windows") -> Iterator[Series]:
         DataError: If files are missing or malformed, or a file has no entry among the labels.
     """
     raw = Path(raw)
-    label_path = raw / "labels" / _tables.choice("labels", labels, LABEL_FILES)
+    label_path = raw / "labels" / _options.choice("labels", labels, LABEL_FILES)
     spans = _spans(label_path)
     for name, path in _tables.listing(raw / "data", ".csv", layout=LAYOUT).items():
         table = _tables.read_csv(path, types=TYPES)
-        values = _tables.matrix(table, ["value"], path)
-        time = _tables.clock(table, "timestamp", path)
+        values = _columns.matrix(table, ["value"], path)
+        time = _columns.clock(table, "timestamp", path)
         if f"{name}.csv" not in spans:
             raise DataError(
                 f"{label_path}: no entry {name + '.csv'!r} for {path}; add [] if normal"

@@ -8,7 +8,7 @@ import numpy as np
 
 from bandpass.data import corruption
 from bandpass.data.series import DataError, Schema, Series, Source, Split
-from bandpass.data.sources import _tables, plant_dynamics
+from bandpass.data.sources import _options, plant_dynamics
 from bandpass.data.sources.plant_dynamics import REGIMES, STATE, Forcing
 
 AT_ONCE = 1_000_000  # rows simulated together: bounds memory, amortises the loop over rows
@@ -67,7 +67,7 @@ def read(raw: Path | None = None, **options: object) -> Iterator[Series]:
         DataError: If an option is unknown or out of range.
     """
     del raw
-    settings = _tables.settings(Plant, options)
+    settings = _options.settings(Plant, options)
     step = max(1, AT_ONCE // settings.rows)
     for first in range(0, settings.series, step):
         yield from _batch(settings, range(first, min(first + step, settings.series)))
@@ -143,7 +143,7 @@ def _lose(values: np.ndarray, rate: float, generator: np.random.Generator) -> np
 def discover(raw: Path | None = None, **options: object) -> Schema:
     """Names of the sensors and regimes for the given options."""
     del raw
-    count = _tables.settings(Plant, options).channels
+    count = _options.settings(Plant, options).channels
     return Schema(tuple(f"sensor-{i:02d}" for i in range(1, count + 1)), REGIMES)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from bandpass.data.series import NORMAL, DataError, Series, Source, Split
-from bandpass.data.sources import _tables
+from bandpass.data.sources import _columns, _tables
 
 CHANNELS = (
     "Accelerometer1RMS",
@@ -50,14 +50,14 @@ def read(raw: Path) -> Iterator[Series]:
         if group not in (FREE, *REGIMES[1:]):
             raise DataError(f"{path}: {group!r} is no group of SKAB; expected the layout\n{LAYOUT}")
         table = _tables.read_csv(path, delimiter=";", types=TYPES)
-        values = _tables.matrix(table, CHANNELS, path)
+        values = _columns.matrix(table, CHANNELS, path)
         if group == FREE:
             label = np.full(len(values), NORMAL, np.int8)
             regime = np.zeros(len(values), np.int16)
         else:
-            label = _tables.codes(table, "anomaly", path, (0, 1)).astype(np.int8)
+            label = _columns.codes(table, "anomaly", path, (0, 1)).astype(np.int8)
             regime = np.where(label > 0, REGIMES.index(group), label).astype(np.int16)
-        time = _tables.clock(table, "datetime", path)
+        time = _columns.clock(table, "datetime", path)
         yield Series(name, "skab", values, label, regime, time=time)
 
 

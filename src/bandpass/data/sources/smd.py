@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from bandpass.data.series import UNKNOWN_REGIME, UNLABELLED, DataError, Series, Source, Split
-from bandpass.data.sources import _tables
+from bandpass.data.sources import _columns, _tables
 
 # The publishers do not name the metrics; interpretation_label counts them from 1 as well.
 CHANNELS = tuple(f"dim-{i:02d}" for i in range(1, 39))
@@ -46,13 +46,13 @@ def read(raw: Path) -> Iterator[Series]:
 
 def _numbers(path: Path) -> np.ndarray:
     types = dict.fromkeys(CHANNELS, pa.float32())
-    return _tables.matrix(_tables.read_csv(path, names=CHANNELS, types=types), CHANNELS, path)
+    return _columns.matrix(_tables.read_csv(path, names=CHANNELS, types=types), CHANNELS, path)
 
 
 def _labels(raw: Path, machine: str) -> np.ndarray:
     path = _tables.plain_or_gzip(raw / "test_label" / f"{machine}.txt", LAYOUT)
     table = _tables.read_csv(path, names=["label"], types={"label": pa.float32()})
-    return _tables.codes(table, "label", path, (0, 1))
+    return _columns.codes(table, "label", path, (0, 1))
 
 
 SOURCE = Source(

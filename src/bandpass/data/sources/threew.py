@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from bandpass.data.series import EVENT, NORMAL, UNLABELLED, Series, Source, Split
-from bandpass.data.sources import _tables
+from bandpass.data.sources import _columns, _options, _tables
 
 CHANNELS = (
     "P-PDG",
@@ -46,21 +46,21 @@ def read(raw: Path, *, augment: bool | str = True) -> Iterator[Series]:
     Raises:
         DataError: If files are missing or malformed, or a class is unknown.
     """
-    augment = _tables.flag("augment", augment)
+    augment = _options.flag("augment", augment)
     for name, path in _tables.listing(Path(raw) / "data", ".csv", layout=LAYOUT).items():
         entity = name.split("/")[-1].split("_")[0]
         real = entity.startswith("WELL-")
         if not (real or augment):
             continue
         table = _tables.read_csv(path, types=TYPES)
-        regime = _regimes(_tables.codes(table, "class", path, CLASSES))
+        regime = _regimes(_columns.codes(table, "class", path, CLASSES))
         yield Series(
             name,
             entity,
-            _tables.matrix(table, CHANNELS, path),
+            _columns.matrix(table, CHANNELS, path),
             regime_changes(regime),
             regime,
-            time=_tables.clock(table, "timestamp", path),
+            time=_columns.clock(table, "timestamp", path),
             split=None if real else "train",
         )
 

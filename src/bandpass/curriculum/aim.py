@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from bandpass.curriculum.cells import KINDS, UNSEEN, Cells
-from bandpass.curriculum.histogram import BINS, WIDTH, LogHistogram, borrow, position, ranks, tail
+from bandpass.curriculum.histogram import BINS, WIDTH, LogHistogram, position, ranks, tail
 from bandpass.curriculum.rules import RULES
 from bandpass.curriculum.selection import effective_share, mixture, strongest
 from bandpass.curriculum.settings import BandSettings
@@ -22,6 +22,9 @@ Ints = NDArray[np.int64]
 
 # A tenth in log-score: where losses hardly differ, a factor of 2 is still not extreme.
 LEAST_SCALE = 0.1 / WIDTH
+
+# Counts move between refreshes: aimed at the very target, every other draw would fall short.
+MARGIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -99,25 +102,26 @@ def take_aim(
         active: If not, lambda is 0: every window that is not held back weighs the same.
         guarded: Whether windows may be called extreme.
     """
-    observed = histogram.counts.sum(axis=1)
-    counts = borrow(histogram.counts, observed, settings.min_effective)
+    counts = histogram.counts()
     u = ranks(counts)
-    occupied = cells.occupied()
-    members = cells.counts[occupied]
+    drawable = cells.drawable()
+    occupied = np.flatnonzero(drawable)
+    members = drawable[occupied]
 
     def share(strength: float) -> float:
         h = cell_weights(occupied, members, u, strength, settings)
         p = mixture(h, members, floor=settings.floor, cap=settings.cap)
         return effective_share(p, members)
 
-    strength = strongest(share, settings.ess) if active else 0.0
-    everywhere = np.arange(len(cells.counts))
+    target = settings.ess + MARGIN * (1 - settings.ess)
+    strength = strongest(share, target) if active else 0.0
+    everywhere = np.arange(len(drawable))
     location, scale = tail(counts, settings.surprising)
-    enough = guarded and observed.sum() >= settings.min_effective
+    judging = guarded and histogram.ready()
     return Aim(
-        weights=cell_weights(everywhere, cells.counts, u, strength, settings),
+        weights=cell_weights(everywhere, drawable, u, strength, settings),
         strength=strength,
         typical=position(counts, 0.5),
         location=location,
-        scale=np.maximum(scale, LEAST_SCALE) if enough else np.full(len(scale), np.inf),
+        scale=np.maximum(scale, LEAST_SCALE) if judging else np.full(len(scale), np.inf),
     )

@@ -60,13 +60,14 @@ class Cells:
         """Score bin or state of each id."""
         return self.cell[ids].astype(np.int64) % KINDS
 
-    def occupied(self) -> Ints:
-        """Numbers of the cells that hold a window and may be drawn, ascending."""
-        cells = np.flatnonzero(self.counts)
-        return cells[cells % KINDS != BANNED]
+    def drawable(self) -> Ints:
+        """(cells,) windows in each cell that may be drawn: all but the banned."""
+        counts = self.counts.copy()
+        counts[BANNED::KINDS] = 0
+        return counts
 
     def population(self) -> int:
-        """Windows that may be drawn: all but the banned."""
+        """Windows that may be drawn."""
         return int(self.counts.sum() - self.counts[BANNED::KINDS].sum())
 
     def members(self, cells: Ints, fractions: NDArray[np.float64]) -> list[int]:
@@ -89,7 +90,9 @@ class Cells:
                 place = self._place[window]
                 members[place] = last
                 self._place[last] = place
-            members = self._members.setdefault(target, array("i"))
+            members = self._members.get(target)
+            if members is None:
+                members = self._members[target] = array("i")
             self._place[window] = len(members)
             self._cell[window] = target
             members.append(window)

@@ -83,40 +83,51 @@ class LogHistogram:
     Args:
         buckets: Number of rows.
         decay: Factor per step.
+        enough: Observations below which a bucket borrows from the pool.
     """
 
-    def __init__(self, buckets: int, decay: float) -> None:
+    def __init__(self, buckets: int, decay: float, enough: float) -> None:
         self._decay = decay
+        self._enough = enough
         # One observation spread flat, soon forgotten: ranks are defined from the start.
-        self.counts: Floats = np.full((buckets, BINS), 1 / (buckets * BINS))
-        self.start: float | None = None
+        self._counts: Floats = np.full((buckets, BINS), 1 / (buckets * BINS))
+        self._start: float | None = None
+
+    def counts(self) -> Floats:
+        """(buckets, BINS) decayed counts, thin buckets completed from the pool."""
+        return borrow(self._counts, self._counts.sum(axis=1), self._enough)
+
+    def ready(self) -> bool:
+        """Whether enough was observed, over all buckets, to judge extremes by."""
+        return bool(self._counts.sum() >= self._enough)
 
     def bins(self, scores: Floats) -> Floats:
         """Log-scores to positions on the axis, kept within it; fixes the axis at first use."""
-        if self.start is None:
+        if self._start is None:
             usable = scores[np.isfinite(scores)]
             if not len(usable):
                 raise ValueError("every loss of the first batch is 0: there is nothing to rank")
-            self.start = float(np.median(usable)) - WIDTH * BINS / 2
-        return np.clip((scores - self.start) / WIDTH, 0, BINS - 1e-3)
+            self._start = float(np.median(usable)) - WIDTH * BINS / 2
+        return np.clip((scores - self._start) / WIDTH, 0, BINS - 1e-3)
 
-    def scores(self, bins: Floats) -> Floats:
-        """Positions on the axis back to log-scores."""
-        return (bins * WIDTH) + (np.nan if self.start is None else self.start)
+    def scores(self, bins: NDArray[np.floating]) -> Floats:
+        """Positions on the axis back to log-scores; NaN as long as there is no axis."""
+        start = np.nan if self._start is None else self._start
+        return start + WIDTH * bins.astype(np.float64)
 
     def add(self, buckets: NDArray[np.int64], bins: Floats, weights: Floats) -> None:
         """Forget a step's worth, then count observations (all three (B,))."""
-        self.counts *= self._decay
-        np.add.at(self.counts, (buckets, bins.astype(np.int64)), weights)
+        self._counts *= self._decay
+        np.add.at(self._counts, (buckets, bins.astype(np.int64)), weights)
 
     def state_dict(self) -> dict[str, Any]:
         """Counts and axis."""
-        return {"counts": torch.tensor(self.counts), "start": self.start}
+        return {"counts": torch.tensor(self._counts), "start": self._start}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over saved counts and axis."""
-        self.counts = state["counts"].numpy().copy()
-        self.start = state["start"]
+        self._counts = state["counts"].numpy().copy()
+        self._start = state["start"]
 
 
 class TargetVariance:

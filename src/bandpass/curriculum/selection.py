@@ -13,11 +13,11 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 STRONGEST = 32.0  # exp(16) over the median: beyond it every rule has reached its limit
-HALVINGS = 24  # of [0, STRONGEST]: lambda to 2e-6
+HALVINGS = 16  # of [0, STRONGEST]: lambda to 5e-4
 
 
 def mixture(h: Floats, counts: Counts, *, floor: float, cap: float) -> Floats:
-    """p = floor / N + (1 - floor) h / sum(h), with no p above cap / N.
+    """Probabilities floor / N + (1 - floor) h / sum(h), none of them above cap / N.
 
     What the cap cuts off goes to the other windows in proportion to h (evenly, if all their h
     are 0), and again until nothing exceeds it: the set of capped cells only grows, so this
@@ -82,4 +82,4 @@ def group_shares(p: Floats, groups: NDArray[np.integer]) -> Floats:
     if groups.shape != p.shape:
         raise ValueError(f"groups must have shape {p.shape}, got {groups.shape}")
     known = groups >= 0
-    return np.bincount(groups[known], weights=p[known])
+    return np.bincount(groups[known], weights=p[known]).astype(np.float64)

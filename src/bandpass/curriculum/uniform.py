@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from bandpass.curriculum.draws import Draw, Schedule, philox
-from bandpass.curriculum.objective import check_losses, weighted_mean
-from bandpass.curriculum.settings import check_size
+from bandpass.curriculum.objective import observe, weighted_mean
 from bandpass.curriculum.selection import group_shares
+from bandpass.curriculum.settings import check_size
 
 
 class Uniform(Sampler[Draw]):
@@ -50,8 +50,8 @@ class Uniform(Sampler[Draw]):
         Takes and checks the same arguments as `SurpriseBand.step`, so the two can be swapped.
         """
         self._schedule.check(draw)
-        check_losses(draw, losses, embeddings)
-        loss = weighted_mean(draw, losses, np.ones(len(draw)))
+        observed = observe(draw, losses, embeddings)
+        loss = weighted_mean(losses, np.ones(len(draw)), observed.finite)
         self._schedule.settle(draw)
         return loss
 

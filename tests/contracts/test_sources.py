@@ -1,6 +1,6 @@
-"""Every source keeps the contract of `Source` on look-alikes in its exact raw layout.
+"""Every source keeps the contract of `Source` on a look-alike in its exact raw layout.
 
-A source is tested by being in `SOURCES`; its look-alike comes from `tests/data/<name>/make.py`.
+A source is tested by being in `SOURCES`; the look-alike comes from `tests/data/<name>/make.py`.
 """
 
 import gzip

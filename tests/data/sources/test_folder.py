@@ -163,7 +163,7 @@ def test_a_truncated_binary_file_is_refused(tmp_path: Path, read, name: str) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"lable": "y"}, "no option 'lable'; it takes timestamp, label"),
+        ({"labels": "y"}, "no option 'labels'; it takes timestamp, label"),
         ({"delimiter": ";;"}, "delimiter=';;': must be one character"),
     ],
 )

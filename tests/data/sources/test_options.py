@@ -23,7 +23,7 @@ def test_settings_from_the_text_of_a_command_line() -> None:
     [
         ({"count": "1.5"}, "option count='1.5': not int"),
         ({"share": "half"}, "option share='half': not float"),
-        ({"cuont": 1}, "no option 'cuont'; it takes count, share, name"),
+        ({"total": 1}, "no option 'total'; it takes count, share, name"),
     ],
 )
 def test_settings_that_do_not_fit(options: dict[str, object], message: str) -> None:

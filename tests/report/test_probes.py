@@ -33,7 +33,7 @@ def test_verdict_beats_when_intervals_lie_apart() -> None:
     says = verdict("regimes", [BASE, RANDOM])
     assert says.outcome == "yes"
     assert says.label == "regimes: beats random init"
-    assert "0.700 [0.680, 0.720] pretrained against 0.600" in says.sentence
+    assert "0.700 [0.680, 0.720] against 0.600" in says.sentence
 
 
 def test_verdict_is_worse_when_random_init_is_above() -> None:

@@ -16,6 +16,7 @@ Paint = tuple[tuple[int, int, int], np.ndarray]
 
 MOST_BUCKETS = 6
 SNAPSHOTS = 4
+MOST_BINS = 160
 _SEEN = 2e-4  # mass below which a bin is left out of the picture
 _HEAT = (74, 127, 181)  # a mid blue that reads on white and on black; density is its opacity
 _PIXELS = (480, 280)
@@ -53,32 +54,41 @@ def band_section(run: Run) -> Section:
     pictures = [_heat(run, bucket, grid, len(buckets)) for bucket, grid in grids.items()]
     pictures.append(_moments(run, *next(iter(grids.items()))))
     lead = (
-        "Every training window is scored by its surprise. Blue is where the scores lie, per step; "
-        "orange is the region that is drawn more often than under uniform sampling. As the model "
-        "learns, the mass sinks and the band should follow it down."
+        "Every training window is scored by its surprise; colour shows where the scores lie, step "
+        "by step. Orange is the band: the scores that are drawn more often than under uniform "
+        "sampling. As the model learns the scores move, and the band should move with them."
     )
     if len(buckets) > len(grids):
         lead += f" Drawn: the first {len(grids)} of {len(buckets)} buckets."
     return Section(*section, lead, [Pictures(pictures, legend=_LEGEND)])
 
 
-_LEGEND = (("c1", "■", "score mass"), ("band", "■", "drawn more often than uniform"))
+_LEGEND = (("c1", "■", "drawn as often as uniform, or less"), ("band", "■", "the band: drawn more"))
 
 
 def grid_of(band: Columns, bucket: int) -> Grid:
-    """Lay out one bucket's long rows as score bins x steps, cut to the scores that occur."""
+    """Lay out one bucket's long rows as score bins x steps, cut to the scores that occur.
+
+    Bins without mass are not logged, so the bin width is the smallest distance between two
+    logged scores; very fine bins are merged to ``MOST_BINS`` over the range that is drawn.
+    """
     here = (band["bucket"] == bucket) & np.isfinite(band["score"])
     steps, column = np.unique(band["step"][here], return_inverse=True)
-    scores, line = np.unique(np.round(band["score"][here], 6), return_inverse=True)
-    mass = np.zeros((len(scores), len(steps)))
-    weight = np.zeros_like(mass)
-    mass[line, column] = np.nan_to_num(band["mass"][here])
-    weight[line, column] = np.nan_to_num(band["weight"][here])
-    seen = np.flatnonzero((mass > _SEEN).any(axis=1))
-    if len(seen) == 0:
-        return Grid(steps, scores, mass, weight)
-    cut = slice(max(seen[0] - 1, 0), seen[-1] + 2)
-    return Grid(steps, scores[cut], mass[cut], weight[cut])
+    score, share = band["score"][here], np.nan_to_num(band["mass"][here])
+    weight = np.nan_to_num(band["weight"][here])
+    seen = score[share > _SEEN] if (share > _SEEN).any() else score
+    gaps = np.diff(np.unique(score.round(6)))
+    span = seen.max() - seen.min()
+    width = max(gaps.min() if len(gaps) else 1.0, span / MOST_BINS)
+    line = np.round((score - seen.min()) / width).astype(int)
+    bins = round(span / width) + 1
+    inside = (line >= 0) & (line < bins)
+    at = (line[inside], column[inside])
+    mass, weighted = np.zeros((bins, len(steps))), np.zeros((bins, len(steps)))
+    np.add.at(mass, at, share[inside])
+    np.add.at(weighted, at, (share * weight)[inside])
+    mean = np.divide(weighted, mass, out=np.zeros_like(mass), where=mass > 0)
+    return Grid(steps, seen.min() + width * np.arange(bins), mass, mean)
 
 
 def selected(grid: Grid) -> np.ndarray:
@@ -87,12 +97,13 @@ def selected(grid: Grid) -> np.ndarray:
 
 
 def _heat(run: Run, bucket: int, grid: Grid, buckets: int) -> Picture:
-    with panel(height=3.3) as (figure, axes):
+    with panel(height=3.2) as (figure, axes):
         steps, scores = _edges(grid.steps), _edges(grid.scores)
         peak = np.maximum(grid.mass.max(axis=0, keepdims=True), 1e-12)
         axes.grid(visible=False)
-        _paint(axes, steps, scores, (_BAND, 0.22 * selected(grid)))
-        _paint(axes, steps, scores, (_HEAT, np.sqrt(grid.mass / peak)))
+        opacity = np.sqrt(grid.mass / peak)
+        _paint(axes, steps, scores, (_HEAT, np.where(selected(grid), 0, opacity)))
+        _paint(axes, steps, scores, (_BAND, np.where(selected(grid), opacity, 0)))
         for edge in _band_edges(grid, scores):
             axes.stairs(edge, steps, baseline=None, color=colour("band"), linewidth=1.5)
         axes.set(xlabel="step", ylabel="surprise (log score)")
@@ -103,7 +114,8 @@ def _heat(run: Run, bucket: int, grid: Grid, buckets: int) -> Picture:
     return Picture(
         f"{title}: does it follow the scores?",
         svg,
-        "Opacity: mass relative to the fullest bin of the step (square root).",
+        "Opacity: mass relative to the fullest bin of the step (square root). Lines: lowest and "
+        "highest score in the band.",
     )
 
 
@@ -144,12 +156,12 @@ def _band_edges(grid: Grid, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def _moments(run: Run, bucket: int, grid: Grid) -> Picture:
     """The same histogram as plain bars at a few steps, latest at the bottom."""
     at = np.unique(np.linspace(0, len(grid.steps) - 1, SNAPSHOTS).round().astype(int))
-    with panel(height=3.3) as (figure, axes):
+    with panel(height=3.2) as (figure, axes):
         scores, top = _edges(grid.scores), grid.mass[:, at].max() or 1.0
         axes.grid(visible=False, axis="y")
         for row, i in enumerate(at[::-1]):
             mass = grid.mass[:, i] / top * 0.86
-            axes.stairs(row + mass, scores, baseline=row, fill=True, color=colour("c1"), alpha=0.4)
+            axes.stairs(row + mass, scores, baseline=row, fill=True, color=colour("c1"), alpha=0.55)
             chosen = np.where(selected(grid)[:, i], mass, 0.0)
             axes.stairs(row + chosen, scores, baseline=row, fill=True, color=colour("band"))
             axes.axhline(row, color=colour("muted"), linewidth=0.6)

@@ -42,8 +42,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GLYPHS = ("●", "■", "▲", "◆", "▼", "✚", "✖", "★")
 CLASS_COLOURS = 9
 STYLE = {
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
+    "font.size": 9,
+    "axes.labelsize": 9,
     "axes.edgecolor": TOKENS["muted"][0],
     "axes.labelcolor": TOKENS["muted"][0],
     "axes.spines.top": False,
@@ -57,10 +57,10 @@ STYLE = {
     "text.color": TOKENS["ink"][0],
     "xtick.color": TOKENS["muted"][0],
     "ytick.color": TOKENS["muted"][0],
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": 8.5,
     "text.parse_math": False,  # names come from the data: a dollar sign is a dollar sign
     "svg.fonttype": "none",
 }
@@ -78,7 +78,7 @@ def class_token(position: int) -> str:
 
 
 @contextmanager
-def panel(width: float = 5.0, height: float = 2.9) -> Iterator[tuple["Figure", "Axes"]]:
+def panel(width: float = 4.6, height: float = 2.7) -> Iterator[tuple["Figure", "Axes"]]:
     """One axes in the page's style, ``width`` x ``height`` inches; no global state is left."""
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bandpass.report.blocks import Block, Cell, Picture, Pictures, Section, Table, Verdict, Verdicts
+from bandpass.report.blocks import (
+    Block,
+    Cell,
+    Picture,
+    Pictures,
+    Section,
+    Table,
+    Text,
+    Verdict,
+    Verdicts,
+)
 from bandpass.report.drawing import colour, panel, to_svg
 from bandpass.report.probes import (
     PRETRAINED,
@@ -31,9 +41,15 @@ def evaluation_section(runs: Sequence[Run]) -> tuple[Section, Verdict | None]:
         return Section(*section, absent, ()), None
     tasks = list(dict.fromkeys(score.task for score in scores))
     by_task = {task: [score for score in scores if score.task == task] for task in tasks}
-    verdicts = [verdict(task, by_task[task]) for task in tasks if primary(by_task[task])]
-    pictures = [_forest(task, by_task[task]) for task in tasks if primary(by_task[task])]
-    blocks: list[Block] = [Verdicts(verdicts), Pictures(pictures)]
+    judged = {task: by_task[task] for task in tasks if primary(by_task[task])}
+    verdicts = [verdict(task, of_task) for task, of_task in judged.items()]
+    blocks: list[Block] = [Verdicts(verdicts)]
+    rivals = dict.fromkeys(s.row for s in scores if s.encoder == PRETRAINED != s.row)
+    if rivals:
+        blocks.append(Text("The same encoder against those of the runs compared with:"))
+        against = [verdict(task, by, rival) for rival in rivals for task, by in judged.items()]
+        blocks.append(Verdicts(against))
+    blocks.append(Pictures([_forest(task, of_task) for task, of_task in judged.items()]))
     blocks += [_table(task, by_task[task]) for task in tasks]
     lead = (
         "The encoder is frozen and a small probe is fitted on its embeddings; the same is done "

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bandpass.report.band import band_section
-from bandpass.report.blocks import Section, Verdict, Verdicts
 from bandpass.report.drawing import TOKENS
 from bandpass.report.embedding_map import map_section
 from bandpass.report.evaluation import evaluation_section
 from bandpass.report.facts import facts_section
+from bandpass.report.glance import glance_section
 from bandpass.report.quarantine import quarantine_section
-from bandpass.report.slots import shares_of, slots_section
-from bandpass.report.tables import ReportError, Run, read_runs, rows
-from bandpass.report.training import training_section, warned
+from bandpass.report.slots import slots_section
+from bandpass.report.tables import ReportError, Run, read_runs
+from bandpass.report.training import training_section
 
 
 def write_report(run: Path, *, beside: Sequence[Path] = (), out: Path | None = None) -> Path:
@@ -70,33 +70,11 @@ def render(runs: Sequence[Run]) -> str:
         evaluation,
         facts_section(runs),
     ]
-    glance = _glance(run, summary)
+    glance = glance_section(run, summary)
     if glance.blocks:
         sections.insert(0, glance)
     names = {"run": run.name, "beside": [other.name for other in runs[1:]]}
     return template.render(tokens=TOKENS, sections=sections, **names)
-
-
-def _glance(run: Run, probes: Verdict | None) -> Section:
-    verdicts = [probes] if probes else []
-    if rows(run.metrics):
-        count, total = int(warned(run.metrics).sum()), rows(run.metrics)
-        label = "Collapse? " + ("Warnings were raised" if count else "No warning")
-        sentence = f"{count} of {total} logged steps carry a collapse warning."
-        verdicts.append(Verdict("no" if count else "yes", label, sentence))
-    for kind, title in (("regime", "Rare regimes"), ("corrupt", "Corrupt windows")):
-        shares = shares_of(run.slots, kind) if rows(run.slots) else None
-        if shares is None or len(shares.names) < 2:
-            continue
-        natural, drawn = shares.natural[1:].sum(), shares.final[1:].sum()
-        common = shares.names[0]
-        wanted = drawn > natural if kind == "regime" else drawn <= natural
-        sentence = (
-            f"Everything but “{common}” took {drawn:.1%} of the slots, {natural:.1%} of the "
-            "training windows."
-        )
-        verdicts.append(Verdict("yes" if wanted else "no", title, sentence))
-    return Section("glance", "At a glance", "", [Verdicts(verdicts)] if verdicts else [])
 
 
 def _publish(out: Path, page: str) -> None:

@@ -14,7 +14,8 @@ HIGHER = (
     *("average_precision", "ap", "auprc", "auroc", "recall", "precision", "f1", "accuracy", "r2"),
     *("skill", "correlation"),
 )
-LOWER = ("brier", "ece", "false_alarm", "mse", "mae", "rmse", "loss", "error")
+_SPELLED = {"f1": "F1", "auroc": "AUROC", "auprc": "AUPRC", "ap": "AP", "r2": "R2", "ece": "ECE"}
+LOWER = ("brier", "ece", "false_alarm", "mse", "mae", "rmse", "nll", "loss", "error")
 
 
 @dataclass(frozen=True)
@@ -104,42 +105,44 @@ def primary(scores: Sequence[Score]) -> str | None:
     return min(order, key=logged.index) if order else None
 
 
-def verdict(task: str, scores: Sequence[Score]) -> Verdict:
-    """Say in words whether the pretrained encoder beats random init on ``task``.
+def verdict(task: str, scores: Sequence[Score], rival: str = RANDOM) -> Verdict:
+    """Say in words whether the pretrained encoder beats the row ``rival`` on ``task``.
 
-    With several poolings the one where random init is strongest is compared, so that the verdict
+    With several poolings the one where the rival is strongest is compared, so that the verdict
     is never won by a pooling that merely hurts the control.
     """
+    name = "random init" if rival == RANDOM else rival
     metric = primary(scores)
-    pairs = _pairs([s for s in scores if s.metric == metric]) if metric else []
-    if not pairs or metric is None:
-        missing = "There is no pretrained row beside a random-init row of the same pooling."
-        return Verdict("open", f"{task}: not compared", missing)
-    sign = direction(metric)
-    ours, control = max(pairs, key=lambda pair: sign * pair[1].value)
+    pairs = _pairs([s for s in scores if s.metric == metric], rival) if metric else []
+    if not pairs:
+        missing = f"There is no pretrained row beside a row of {name} with the same pooling."
+        return Verdict("open", f"{task}: not compared with {name}", missing)
+    ours, control = max(pairs, key=lambda pair: direction(pair[1].metric) * pair[1].value)
     outcome, label, reason = _compare(ours, control)
     sentence = (
-        f"{words(metric)}, {ours.pooling} pooling: {interval(ours)} pretrained against "
-        f"{interval(control)} random init; {reason}."
+        f"{words(ours.metric)}, {ours.pooling} pooling: {interval(ours)} against "
+        f"{interval(control)}; {reason}."
     )
-    return Verdict(outcome, f"{task}: {label}", sentence + _stronger(ours, scores))
+    if rival == RANDOM:
+        sentence += _stronger(ours, scores)
+    return Verdict(outcome, f"{task}: {label} {name}", sentence)
 
 
-def _pairs(scores: Sequence[Score]) -> list[tuple[Score, Score]]:
+def _pairs(scores: Sequence[Score], rival: str) -> list[tuple[Score, Score]]:
     finite = [s for s in scores if np.isfinite(s.value)]
     ours = {s.pooling: s for s in finite if s.row == PRETRAINED}
-    control = {s.pooling: s for s in finite if s.row == RANDOM}
+    control = {s.pooling: s for s in finite if s.row == rival}
     return [(ours[pooling], control[pooling]) for pooling in ours if pooling in control]
 
 
 def _compare(ours: Score, control: Score) -> tuple[str, str, str]:
     if apart(ours, control):
-        return "yes", "beats random init", "the intervals lie apart"
+        return "yes", "beats", "the intervals lie apart"
     if apart(control, ours):
-        return "no", "worse than random init", "the intervals lie apart"
+        return "no", "worse than", "the intervals lie apart"
     if not np.isfinite([ours.low, ours.high, control.low, control.high]).all():
-        return "open", "not shown", "without intervals the difference says nothing"
-    return "open", "not shown to beat random init", "the intervals overlap"
+        return "open", "not shown to beat", "without intervals the difference says nothing"
+    return "open", "not shown to beat", "the intervals overlap"
 
 
 def _stronger(ours: Score, scores: Sequence[Score]) -> str:
@@ -179,7 +182,9 @@ def headline(verdicts: Sequence[Verdict]) -> Verdict:
 
 def words(name: str) -> str:
     """A metric's name as one reads it."""
-    return name.replace("_", " ")
+    parts = [_SPELLED.get(part, part) for part in name.split("_")]
+    text = " ".join(parts).replace("macro F1", "macro-F1")
+    return text[0].upper() + text[1:]
 
 
 def interval(score: Score) -> str:

@@ -7,6 +7,7 @@ from bandpass.report.drawing import colour, panel, to_svg
 from bandpass.report.tables import Columns, Run, rows
 
 MOST_CARDS = 18
+_TIGHT = {"handlelength": 0.9, "handletextpad": 0.4, "columnspacing": 0.9, "borderaxespad": 0.2}
 _TOKENS = ("c1", "c2", "c3", "c4")
 
 
@@ -22,7 +23,8 @@ def quarantine_section(run: Run) -> Section:
     lead = (
         f"{rows(table):,} windows were so surprising that they were set aside: sensor faults if "
         "all went well, or rare events if not, which only a look can tell. "
-        f"Drawn: {len(shown)}, the most extreme of every reason."
+        f"Drawn: {len(shown)}, the most extreme of every reason, with the channels that deviate "
+        "most; values are in standard deviations of the entity."
     )
     blocks: list[Block] = [_reasons(table), Cards([_card(table, i) for i in shown])]
     return Section(*section, lead, blocks)
@@ -69,14 +71,14 @@ def _card(table: Columns, i: int) -> Card:
 
 def _signals(table: Columns, i: int) -> str:
     channels, values = table["channels"][i], table["values"][i]
-    with panel(width=3.4, height=1.75) as (figure, axes):
+    with panel(width=3.0, height=1.7) as (figure, axes):
         for k, (name, signal) in enumerate(zip(channels, values, strict=True)):
             y = np.array(signal, dtype=float)  # None (missing) becomes NaN: a gap in the line
             token = _TOKENS[k % len(_TOKENS)]
             axes.plot(y, color=colour(token), linewidth=1.1, label=str(name))
-        axes.set(xlabel="row of the window", ylabel="value (normalised)")
+        axes.set(xlabel="row of the window", ylabel="value (sd)")
         axes.margins(x=0.01)
         if channels:
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handlelength=1)
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, **_TIGHT)
         names = ", ".join(map(str, channels))
         return to_svg(figure, f"Quarantined window {table['id'][i]}, channels {names}")

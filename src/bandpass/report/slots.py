@@ -22,6 +22,7 @@ from bandpass.report.tables import Columns, Run, rows
 KINDS = {"regime": "regime", "label": "label", "corrupt": "corruption"}
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SPAN = 0.08  # shares over time are counted over this part of the run, so that rare classes show
+_DWARFS = 0.6  # natural share from which one class would hide the bars of the others
 _LEAST = 1e-4  # lower end of the log axis of shares
 
 
@@ -95,7 +96,7 @@ def shares_of(slots: Columns, kind: str) -> Shares | None:
 
 
 def _over_time(run: Run, word: str, shares: Shares) -> Picture:
-    with panel(height=3.1) as (figure, axes):
+    with panel(height=2.9) as (figure, axes):
         few = thin(len(shares.steps), 200)
         for i, name in enumerate(shares.names):
             paint = colour(class_token(i))
@@ -123,23 +124,31 @@ def _over_time(run: Run, word: str, shares: Shares) -> Picture:
 
 
 def _bars(run: Run, word: str, shares: Shares) -> Picture:
-    count = len(shares.names)
-    with panel(height=max(1.6, 0.75 + 0.36 * count)) as (figure, axes):
-        at = np.arange(count)[::-1]
-        tokens = [class_token(i) for i in range(count)]
-        axes.barh(at + 0.19, shares.natural, 0.32, color=colour("muted"), alpha=0.45)
-        axes.barh(at - 0.19, shares.final, 0.32, color=[colour(token) for token in tokens])
-        for y, final, natural in zip(at, shares.final, shares.natural, strict=True):
-            ratio = f" {TIMES}{final / natural:.2g}" if natural > 0 else " new"
+    """Grey natural and coloured drawn bars; a class that dwarfs the rest is told, not drawn."""
+    dwarfs = len(shares.names) > 1 and shares.natural[0] > _DWARFS
+    chosen = range(int(dwarfs), len(shares.names))
+    with panel(height=2.9) as (figure, axes):
+        at = np.arange(len(chosen))[::-1]
+        for y, i in zip(at, chosen, strict=True):
+            final, natural = shares.final[i], shares.natural[i]
+            axes.barh(y + 0.19, natural, 0.32, color=colour("muted"), alpha=0.45)
+            axes.barh(y - 0.19, final, 0.32, color=colour(class_token(i)))
+            ratio = f" {TIMES}{final / natural:.2f}" if natural > 0 else " new"
             axes.annotate(ratio, (final, y - 0.19), va="center", fontsize=8.5)
         axes.grid(visible=False, axis="y")
-        axes.set_yticks(at, shares.names)
+        axes.set_yticks(at, [shares.names[i] for i in chosen])
         axes.tick_params(axis="y", length=0)
-        axes.set(xlabel="share", xlim=(0, 1.15 * max(shares.final.max(), shares.natural.max())))
+        axes.set_xlim(right=1.15 * axes.get_xlim()[1])
+        axes.set(xlabel="share", ylim=(-0.7, max(len(chosen), 3) - 0.4))
         percent_axis(axes.xaxis)
-        svg = to_svg(figure, f"Natural and sampled share by {word}, whole run, {run.name}")
-    note = "Grey above: natural share. Coloured below: share of all slots, and their ratio."
-    return Picture(f"The whole run by {word}: drawn against natural", svg, note)
+        svg = to_svg(figure, f"Natural and drawn share by {word}, whole run, {run.name}")
+    note = "Grey: natural share. Coloured: share of all slots, and their ratio."
+    if dwarfs:
+        note += (
+            f" Not drawn: {shares.names[0]}, {_percent(shares.natural[0])} natural, "
+            f"{_percent(shares.final[0])} of the slots."
+        )
+    return Picture(f"The whole run by {word}: which colours outgrow the grey?", svg, note)
 
 
 def _table(runs: Sequence[Run], kind: str, word: str, shares: Shares) -> Table:
@@ -150,7 +159,9 @@ def _table(runs: Sequence[Run], kind: str, word: str, shares: Shares) -> Table:
         cells += [_share(other, name) for other in others.values()]
         body.append(cells)
     head = [word, "natural", f"drawn: {runs[0].name}", *(f"drawn: {name}" for name in others)]
-    return Table(f"Slot shares by {word}, whole run", head, body, "Behind: drawn / natural.")
+    return Table(
+        f"Slot shares by {word}, whole run", head, body, f"{TIMES}: drawn relative to natural."
+    )
 
 
 def _share(shares: Shares | None, name: str) -> Cell:

@@ -54,7 +54,8 @@ def _lead(run: Run) -> str:
     loss, rank = smooth(metrics["loss"]), smooth(metrics["rank"])
     count, total = int(warned(metrics).sum()), rows(metrics)
     says = (
-        f"{count} of {total} logged steps raised a collapse warning."
+        f"{count} of {total} logged steps raised a collapse warning, the last at step "
+        f"{metrics['step'][warned(metrics)][-1]:,}."
         if count
         else f"None of the {total} logged steps raised a collapse warning."
     )

@@ -8,7 +8,7 @@ reads well in both schemes.
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Hues after Okabe and Ito, "Color Universal Design" (2008), darkened for white paper and
@@ -78,7 +79,7 @@ def class_token(position: int) -> str:
 
 
 @contextmanager
-def panel(width: float = 4.6, height: float = 2.7) -> Iterator[tuple["Figure", "Axes"]]:
+def panel(width: float = 4.3, height: float = 2.6) -> Iterator[tuple["Figure", "Axes"]]:
     """One axes in the page's style, ``width`` x ``height`` inches; no global state is left."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -138,12 +139,12 @@ def _own_ids(text: str, salt: str) -> str:
     return re.sub(r'(href="#|url\(#)', rf"\g<1>{salt}-", text)
 
 
-def percent_axis(axis: object, digits: int = 0) -> None:
-    """Label a matplotlib axis of shares in percent, plainly (``0.5%``, ``20%``)."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.{max(digits, 6)}g}%")  # type: ignore[attr-defined]
+def percent_axis(axis: "Axis") -> None:
+    """Label an axis of shares in percent, plainly (``0.5%``, ``20%``)."""
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.6g}%")
 
 
-def name_classes(names: Sequence[str], shares: Sequence[float]) -> dict[str, int]:
-    """Position of every class in the palette: commonest first, ties by name."""
-    order = sorted(zip(names, shares, strict=True), key=lambda pair: (-pair[1], pair[0]))
-    return {name: position for position, (name, _) in enumerate(order)}
+def by_share(names: np.ndarray, shares: np.ndarray) -> list[str]:
+    """Class names in palette order: commonest first, ties by name."""
+    pairs = zip(names.tolist(), shares.tolist(), strict=True)
+    return [name for name, _ in sorted(pairs, key=lambda pair: (-pair[1], pair[0]))]

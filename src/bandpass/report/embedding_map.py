@@ -8,9 +8,9 @@ from bandpass.report.blocks import Picture, Pictures, Section
 from bandpass.report.drawing import (
     GLYPHS,
     MARKERS,
+    by_share,
     class_token,
     colour,
-    name_classes,
     panel,
     to_svg,
 )
@@ -50,7 +50,7 @@ def regime_places(run: Run) -> dict[str, int]:
     shares = shares_of(run.slots, "regime") if rows(run.slots) else None
     known = list(shares.names) if shares else []
     names, counts = np.unique(run.map["regime"], return_counts=True)
-    known += [name for name in name_classes(names, counts) if name not in known]
+    known += [name for name in by_share(names, counts) if name not in known]
     return {name: place for place, name in enumerate(known)}
 
 

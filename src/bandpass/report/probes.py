@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandpass.report.blocks import Verdict
-from bandpass.report.tables import Run, rows
+from bandpass.report.tables import Columns, Run, rows
 
 PRETRAINED, RANDOM = "pretrained", "random-init"
 ORDER = (PRETRAINED, RANDOM, "raw-patch", "raw-features", "persistence")
@@ -68,10 +68,22 @@ def scores_of(runs: Sequence[Run]) -> list[Score]:
             if position > 0 and encoder != PRETRAINED:
                 continue  # its controls are those of the first run
             row = encoder if position == 0 else f"{encoder} ({run.name})"
-            words = (str(table[name][i]) for name in ("pooling", "task", "metric"))
-            numbers = (float(table[name][i]) for name in ("value", "low", "high"))
-            scores.append(Score(row, encoder, *words, *numbers, int(table["count"][i])))
+            scores.append(_score(table, i, row))
     return sorted(scores, key=_rank)
+
+
+def _score(table: Columns, i: int, row: str) -> Score:
+    return Score(
+        row=row,
+        encoder=str(table["encoder"][i]),
+        pooling=str(table["pooling"][i]),
+        task=str(table["task"][i]),
+        metric=str(table["metric"][i]),
+        value=float(table["value"][i]),
+        low=float(table["low"][i]),
+        high=float(table["high"][i]),
+        count=int(table["count"][i]),
+    )
 
 
 def _rank(score: Score) -> int:

@@ -9,9 +9,9 @@ from bandpass.report.blocks import Block, Cell, Picture, Pictures, Section, Tabl
 from bandpass.report.drawing import (
     GLYPHS,
     MARKERS,
+    by_share,
     class_token,
     colour,
-    name_classes,
     panel,
     percent_axis,
     thin,
@@ -84,8 +84,8 @@ def shares_of(slots: Columns, kind: str) -> Shares | None:
     before = np.searchsorted(steps, steps - _SPAN * steps[-1], side="right") - 1
     earlier = np.where(before >= 0, drawn[:, before.clip(0)], 0.0)
     recent = drawn - earlier
-    order = list(name_classes(names, natural))
-    pick = [list(names).index(name) for name in order]
+    order = by_share(names, natural)
+    pick = [names.tolist().index(name) for name in order]
     return Shares(
         names=tuple(order),
         steps=steps,

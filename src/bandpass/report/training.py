@@ -51,7 +51,6 @@ def warned(metrics: Columns) -> np.ndarray:
 
 def _lead(run: Run) -> str:
     metrics = run.metrics
-    loss, rank = smooth(metrics["loss"]), smooth(metrics["rank"])
     count, total = int(warned(metrics).sum()), rows(metrics)
     says = (
         f"{count} of {total} logged steps raised a collapse warning, the last at step "
@@ -60,10 +59,16 @@ def _lead(run: Run) -> str:
         else f"None of the {total} logged steps raised a collapse warning."
     )
     return (
-        f"The loss went from {loss[0]:.3g} to {loss[-1]:.3g} and the effective rank of the "
-        f"embeddings from {rank[0]:.1f} to {rank[-1]:.1f}. {says} A falling loss alone does not "
-        "mean that anything was learnt: a collapsed model has a small loss too."
+        f"The loss went {_course(metrics['loss'])} and the effective rank of the embeddings "
+        f"{_course(metrics['rank'])}. {says} A falling loss alone does not mean that anything was "
+        "learnt: a collapsed model has a small loss too."
     )
+
+
+def _course(values: np.ndarray) -> str:
+    """First and last smoothed value in words."""
+    logged = smooth(values[np.isfinite(values)])
+    return f"from {logged[0]:.3g} to {logged[-1]:.3g}" if len(logged) else "unlogged"
 
 
 def _loss(run: Run) -> Picture:

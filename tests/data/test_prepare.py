@@ -151,7 +151,7 @@ def test_disorder_of_the_clock_is_kept_and_reported(tmp_path):
     np.testing.assert_array_equal(store.column("time"), time)
     assert store.series["duplicates"].to_pylist() == [1]
     assert store.series["backward"].to_pylist() == [1]
-    assert "1 duplicate timestamps, rows kept as read; 1 backward" in store.manifest["notes"][0]
+    assert "duplicate timestamps, rows kept as read: 1; backward" in store.manifest["notes"][0]
 
 
 def test_a_large_gap_ends_a_run(tmp_path):
@@ -162,7 +162,7 @@ def test_a_large_gap_ends_a_run(tmp_path):
         {"start": 0, "stop": 100},
         {"start": 100, "stop": ROWS},
     ]
-    assert "1 large gaps" in store.manifest["notes"][0]
+    assert "large gaps, which no window crosses: 1" in store.manifest["notes"][0]
 
 
 def test_a_split_that_is_asked_for_replaces_the_publishers(tmp_path):

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 Ids = Sequence[int] | np.ndarray
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,6 @@ class Batch:
         return replace(self, values=self.values.pin_memory(), observed=self.observed.pin_memory())
 
 
-def as_is(batch: Batch) -> Batch:
+def as_is(batch: T) -> T:
     """Collate function for a DataLoader: batches come whole out of `Windows`."""
     return batch

@@ -77,10 +77,10 @@ def gap_rows(time_ns: np.ndarray) -> np.ndarray:
 def oddities(report: ClockReport) -> str:
     """Say in one line what a reader of the data should know of its clock; empty if nothing."""
     found = {
-        f"{report.irregular:.1%} of the clock's steps irregular": report.irregular > NOTED,
-        f"{report.gaps} large gaps, which no window crosses": report.gaps,
-        f"{report.duplicates} duplicate timestamps, rows kept as read": report.duplicates,
-        f"{report.backward} backward timestamps, rows kept as read": report.backward,
+        f"{report.irregular:.1%} of the clock's steps are irregular": report.irregular > NOTED,
+        f"large gaps, which no window crosses: {report.gaps}": report.gaps,
+        f"duplicate timestamps, rows kept as read: {report.duplicates}": report.duplicates,
+        f"backward timestamps, rows kept as read: {report.backward}": report.backward,
     }
     return "; ".join(text for text, holds in found.items() if holds)
 

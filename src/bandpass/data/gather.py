@@ -5,10 +5,10 @@ import torch
 from numpy.lib.stride_tricks import as_strided
 from torch import Tensor
 
-CACHE_VALUES = 1 << 16
-"""Values normalised at a time: 256 kB, so that every pass after the first finds them in cache."""
+CACHE_VALUES = 1 << 18
+"""Values normalised at a time: 1 MB, so that every pass after the first finds them in cache."""
 
-TILE_VALUES = 512
+TILE_VALUES = 128
 """Statistics are repeated to about this many values, a length at which broadcasting is fast."""
 
 
@@ -24,7 +24,7 @@ def sliding(column: np.ndarray, length: int) -> np.ndarray:
 
 
 class Normalizer:
-    """Centre, scale and clip windows by the moments of their entity; 0 where nothing was observed.
+    """Centre, scale and clip windows by the moments of their entity; missing stays missing.
 
     Args:
         mean: (entities, channels) float64.
@@ -42,12 +42,11 @@ class Normalizer:
         self._scale = torch.from_numpy(np.tile(scale, repeats).astype(np.float32)).unsqueeze(1)
         self._clip = clip
 
-    def __call__(self, raw: Tensor, entity: Tensor, out: Tensor) -> None:
-        """Normalise (B, length * channels) windows of entities (B,) int64 into ``out``."""
-        tiles = (len(raw), -1, self._mean.shape[-1])
-        torch.sub(raw.view(tiles), self._mean[entity], out=out.view(tiles))
-        out.view(tiles).mul_(self._scale[entity])
-        out.clamp_(-self._clip, self._clip).nan_to_num_(0.0)
+    def __call__(self, windows: Tensor, entity: Tensor) -> None:
+        """Normalise (B, length * channels) windows of entities (B,) int64 in place."""
+        tiles = windows.view(len(windows), -1, self._mean.shape[-1])
+        tiles.sub_(self._mean.index_select(0, entity)).mul_(self._scale.index_select(0, entity))
+        windows.clamp_(-self._clip, self._clip)
 
 
 def gather(
@@ -72,10 +71,10 @@ def gather(
         some = slice(first, first + piece)
         raw = view[at[some]]
         np.equal(raw, raw, out=observed[some])  # false at NaN only
-        if normalizer is None:
-            torch.nan_to_num(torch.from_numpy(raw), 0.0, out=values[some])
-        else:
-            normalizer(torch.from_numpy(raw), torch.from_numpy(entity[some]), values[some])
+        windows = torch.from_numpy(raw)
+        if normalizer is not None:
+            normalizer(windows, torch.from_numpy(entity[some]))
+        torch.nan_to_num(windows, 0.0, out=values[some])
     return values, torch.from_numpy(observed)
 
 

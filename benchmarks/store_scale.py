@@ -67,11 +67,11 @@ def watched() -> Iterator[Peak]:
 def sample(store: Store, count: int) -> tuple[Windows, float]:
     """Draw windows from all over the store; return them numbered, and windows per second."""
     windows = Windows(store, LENGTH, STRIDE, "train")
-    draws = np.random.default_rng(0).integers(0, len(windows), (count // BATCH, BATCH))
+    draws = np.random.default_rng(0).integers(0, len(windows), count)
     start = time.perf_counter()
-    for draw in draws:
-        windows[draw]
-    return windows, draws.size / (time.perf_counter() - start)
+    for first in range(0, count, BATCH):
+        windows[draws[first : first + BATCH]]
+    return windows, count / (time.perf_counter() - start)
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +53,8 @@ def writing(path: Path) -> Iterator[None]:
         place = next(p for p in (path, *path.absolute().parents) if p.is_dir())
         free = shutil.disk_usage(place).free / 1e6
         raise StoreError(
-            f"could not write {path}: {error.strerror}; {free:,.0f} MB are free there, nothing "
-            f"half-written is left: make room or choose another place for the store"
+            f"could not write {path}: {error.strerror or error}; {free:,.0f} MB are free there, "
+            f"nothing half-written is left: make room or choose another place for the store"
         ) from error
 
 
@@ -76,7 +77,8 @@ def _swap(partial: Path, store: Path) -> None:
     try:
         partial.rename(store)
     except OSError:
-        replaced.rename(store)
+        if replaced.exists():
+            replaced.rename(store)
         raise
     sync(store.parent)
 
@@ -90,7 +92,8 @@ def _refuse(store: Path, overwrite: bool) -> None:
 
 
 def _partials(store: Path) -> list[Path]:
-    return [p for p in store.parent.iterdir() if p.name.startswith(f"{store.name}.partial-")]
+    name = re.compile(re.escape(store.name) + r"\.partial-\d+(-replaced)?")
+    return [path for path in store.parent.iterdir() if name.fullmatch(path.name)]
 
 
 @contextmanager

@@ -118,9 +118,7 @@ class JEPA(nn.Module):
         return (error * counted).sum(dim=(1, 2)) / counted.sum(dim=(1, 2)).clamp(min=1)
 
     @torch.no_grad()
-    def embed(
-        self, values: Windows, observed: Observed, keep: TokenIndex | None = None
-    ) -> Tokens:
+    def embed(self, values: Windows, observed: Observed, keep: TokenIndex | None = None) -> Tokens:
         """Return (batch, visible, dim) tokens of the trained encoder: what probes and users get.
 
         The teacher is not used: on a short budget it still remembers its random start.

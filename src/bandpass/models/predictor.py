@@ -50,9 +50,7 @@ class Predictor(nn.Module):
         initialise(self, self.blocks)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
 
-    def forward(
-        self, visible: Tokens, context: TokenIndex, target: TokenIndex
-    ) -> Tokens:
+    def forward(self, visible: Tokens, context: TokenIndex, target: TokenIndex) -> Tokens:
         """Return (batch, hidden, predictor dim) features of the hidden tokens.
 
         Args:

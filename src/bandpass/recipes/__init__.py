@@ -7,6 +7,7 @@ from bandpass.recipes.recipe import (
     RecipeError,
     WindowSettings,
     from_dict,
+    keys,
     override,
     to_dict,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "build_windows",
     "find",
     "from_dict",
+    "keys",
     "override",
     "to_dict",
 ]

@@ -36,6 +36,13 @@ _RECIPES = (
     replace(SERIES, name="nab", source="nab"),
     replace(SERIES, name="3w", source="3w"),
     replace(SERIES, name="plant", source="plant"),
+    replace(
+        SERIES,
+        name="plant-demo",
+        source="plant",
+        model=model(48, 2, 4),
+        train=replace(SERIES.train, steps=600),
+    ),
     replace(SERIES, name="series-tiny", model=model(32, 2, 4)),
     replace(
         SERIES,

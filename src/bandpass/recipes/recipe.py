@@ -85,18 +85,23 @@ def override(recipe: Recipe, changes: typing.Sequence[str]) -> Recipe:
             parse.
     """
     content = to_dict(recipe)
-    keys = _leaves(Recipe, "")
+    known = _leaves(Recipe, "")
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals:
             raise RecipeError(f"{change!r} is not of the form key=value, e.g. steps=500")
-        path = _resolve(name, keys)
+        path = _resolve(name, known)
         place = content
         *parents, leaf = path.split(".")
         for parent in parents:
             place = place[parent]
-        place[leaf] = _parse(path, text, keys[path])
+        place[leaf] = _parse(path, text, known[path])
     return from_dict(content)
+
+
+def keys() -> list[str]:
+    """Return every key that :func:`override` takes."""
+    return list(_leaves(Recipe, ""))
 
 
 def _leaves(kind: type, prefix: str) -> dict[str, Any]:
@@ -109,21 +114,22 @@ def _leaves(kind: type, prefix: str) -> dict[str, Any]:
     return found
 
 
-def _resolve(name: str, keys: dict[str, Any]) -> str:
-    if name in keys:
+def _resolve(name: str, known: dict[str, Any]) -> str:
+    if name in known:
         return name
-    matches = [key for key in keys if key.endswith("." + name)]
+    matches = [key for key in known if key.endswith("." + name)]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise RecipeError(f"recipe key {name!r} is ambiguous: say one of {', '.join(matches)}")
-    raise _unknown("recipe key", name, [*keys, *(key.rsplit(".", 1)[-1] for key in keys)])
+    raise _unknown("recipe key", name, [*known, *(key.rsplit(".", 1)[-1] for key in known)])
 
 
 def _unknown(what: str, name: str, known: typing.Iterable[str]) -> RecipeError:
-    known = sorted(set(known))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    return RecipeError(f"no {what} {name!r}: did you mean {near[0]!r}? known: {', '.join(known)}")
+    near = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.0)
+    return RecipeError(
+        f"no {what} {name!r}: did you mean {near[0]!r}? `bandpass recipes` lists them all"
+    )
 
 
 def _parse(path: str, text: str, hint: Any) -> Any:

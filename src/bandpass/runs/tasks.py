@@ -98,9 +98,7 @@ def retention(fit: np.ndarray, test: np.ndarray, of: Side, on: Side, seed: int) 
         yield "normal retention", metric, value
 
 
-def readout(
-    task: str, fit: np.ndarray, test: np.ndarray, of: Side, on: Side, seed: int
-) -> Found:
+def readout(task: str, fit: np.ndarray, test: np.ndarray, of: Side, on: Side, seed: int) -> Found:
     """Read the hidden future's raw channels linearly, beside persistence."""
     found = readout_r2(fit, of.targets, test, on.targets, on.groups, seed=seed)
     yield task, "r2", found.r2

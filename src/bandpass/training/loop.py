@@ -139,9 +139,7 @@ def _band_row(sampler: Sampler) -> dict[str, float]:
     return {"lambda_": sampler.lambda_, "ess": sampler.ess, "quarantined": held}
 
 
-def _snapshot(
-    step: int, settings: TrainSettings, sampler: Sampler
-) -> dict[str, np.ndarray] | None:
+def _snapshot(step: int, settings: TrainSettings, sampler: Sampler) -> dict[str, np.ndarray] | None:
     logged = math.ceil(settings.steps / settings.log_every)
     every = max(1, logged // BAND_SNAPSHOTS)
     due = step == settings.steps or (step // settings.log_every) % every == 0

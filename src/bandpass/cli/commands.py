@@ -1,0 +1,221 @@
+"""Every command: parse, call, print. The work is done in ``bandpass.runs`` and below it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    help="Train JEPAs on long temporal streams, spending compute where windows still teach.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+problems = Console(stderr=True)
+
+RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+StoreDir = Annotated[Path, typer.Option("--store", help="A prepared store.")]
+
+
+def main() -> None:
+    """Run the command line; expected problems become one line and exit status 1."""
+    try:
+        app()
+    except _expected() as error:
+        problems.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where store and runs go.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Generate a plant, train with the surprise band and uniformly, compare, write report.html."""
+    from bandpass import runs
+    from bandpass.cli.progress import Training, comparison
+    from bandpass.report import write_report
+
+    with Training(console) as progress:
+        found = runs.demo(folder, on_stage=progress.stage, on_log=progress.log)
+    if found is None:
+        console.print("stopped; the same command continues")
+        raise typer.Exit(130)
+    console.print(comparison(found))
+    page = write_report(folder / "surprise-band", beside=[folder / "uniform"])
+    console.print(f"report: {page}")
+
+
+@app.command()
+def sources() -> None:
+    """List what can be read: what each is, its licence, its home and its exact raw layout."""
+    from bandpass.data.sources import SOURCES
+
+    for source in SOURCES.values():
+        table = Table(
+            title=f"{source.name}: {source.title}", show_header=False, title_justify="left"
+        )
+        table.add_row("licence", source.licence)
+        table.add_row("home", source.home)
+        table.add_row("layout", source.layout)
+        for name, text in source.options.items():
+            table.add_row(f"option {name}=", text)
+        console.print(table)
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes and every key that `train` can override."""
+    from bandpass.recipes import RECIPES, keys
+
+    table = Table("recipe", "source", "policy", "steps", "batch", "encoder dim x depth")
+    for name, recipe in RECIPES.items():
+        encoder, train = recipe.model.encoder, recipe.train
+        size = f"{encoder.dim} x {encoder.depth}"
+        table.add_row(name, recipe.source, recipe.policy, str(train.steps), str(train.batch), size)
+    console.print(table)
+    console.print("keys: " + ", ".join(keys()), highlight=False)
+
+
+@app.command()
+def prepare(
+    source: Annotated[str, typer.Argument(help="A name from `bandpass sources`.")],
+    store: Annotated[Path, typer.Option("--store", help="The store to write.")],
+    options: Annotated[
+        list[str] | None, typer.Argument(help="Options of the source, as name=value.")
+    ] = None,
+    raw: Annotated[
+        Path | None, typer.Option("--raw", help="Folder with the raw files; not for plant.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a store that is there.")
+    ] = False,
+) -> None:
+    """Read raw files once and write a store of memory-mapped series."""
+    from bandpass.cli.progress import preparing, store_summary
+    from bandpass.data import prepare as run
+    from bandpass.data.sources import find
+
+    chosen = find(source)
+    if raw is None:
+        if source != "plant":
+            raise typer.BadParameter(f"{source} reads raw files: say where with --raw DIR")
+        raw = store
+    given = _pairs(options or [])
+    with preparing(console) as progress:
+        made = run(chosen, raw, store, overwrite=overwrite, progress=progress, **given)
+    console.print(store_summary(made))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A name from `bandpass recipes`.")],
+    store: StoreDir,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes of the recipe, e.g. steps=500 seed=1.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="The run directory (runs/RECIPE).")
+    ] = None,
+    control: Annotated[
+        bool, typer.Option(help="Train the raw-patch control at the same budget too.")
+    ] = True,
+) -> None:
+    """Train a recipe; the same command continues a run that was stopped at any moment."""
+    from bandpass import runs
+    from bandpass.cli.progress import Training
+    from bandpass.data import open_store
+    from bandpass.recipes import find, override
+
+    chosen = override(find(recipe), overrides or [])
+    path = run or Path("runs") / recipe
+    with Training(console) as progress:
+        done = runs.train(
+            chosen, open_store(store), path, with_control=control, on_log=progress.log
+        )
+    if not done:
+        console.print(f"stopped and saved in {path}; the same command continues")
+        raise typer.Exit(130)
+    console.print(f"trained: {path}; next: bandpass evaluate {path}")
+
+
+@app.command()
+def evaluate(run: RunDir) -> None:
+    """Probe the frozen encoder of a run beside its controls; nothing is retrained."""
+    from bandpass import runs
+    from bandpass.cli.progress import comparison
+
+    with console.status("evaluating") as status:
+        rows = runs.evaluate(run, lambda name: status.update(f"probing {name}"))
+    console.print(comparison({"run": rows}))
+
+
+@app.command()
+def embed(
+    run: RunDir,
+    store: StoreDir,
+    out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
+    pooling: Annotated[str, typer.Option(help="mean or mean+std over tokens.")] = "mean+std",
+) -> None:
+    """Embed every window of a store with the frozen encoder of a run."""
+    from bandpass import runs
+    from bandpass.cli.progress import counting
+    from bandpass.data import open_store
+
+    with counting(console, "windows") as progress:
+        rows = runs.embed(run, open_store(store), out, pooling=pooling, on_windows=progress)
+    console.print(f"{out}: {rows} embeddings")
+
+
+@app.command()
+def report(
+    run: RunDir,
+    beside: Annotated[
+        list[Path] | None, typer.Option("--beside", help="Another run to compare with.")
+    ] = None,
+) -> None:
+    """Write report.html from the tables of a run."""
+    from bandpass.report import write_report
+
+    console.print(f"report: {write_report(run, beside=beside or [])}")
+
+
+def _pairs(options: list[str]) -> dict[str, str]:
+    for option in options:
+        if "=" not in option:
+            raise typer.BadParameter(f"{option!r} is not of the form name=value")
+    return dict(option.split("=", 1) for option in options)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors whose message already says what to do; loaded only once something was raised."""
+    if "bandpass.data" not in sys.modules:
+        return ()
+    from bandpass.data import DataError, StoreError
+
+    found: list[type[Exception]] = [DataError, StoreError]
+    if "bandpass.recipes" in sys.modules:
+        from bandpass.recipes import RecipeError
+
+        found.append(RecipeError)
+    if "bandpass.runs" in sys.modules:
+        from bandpass.runs import RunError
+        from bandpass.training import CheckpointError, Diverged
+
+        found += [RunError, CheckpointError, Diverged]
+    if "bandpass.report" in sys.modules:
+        from bandpass.report import ReportError
+
+        found.append(ReportError)
+    return tuple(found)
+
+
+def _plain(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))

@@ -1,0 +1,160 @@
+"""What a person sees while something runs, and the short tables afterwards."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from bandpass.data import Store
+from bandpass.runs.tasks import Row
+from bandpass.training.log import RunLog
+
+SHOWN = (
+    ("rare slice, logistic", "average_precision", "rare AP"),
+    ("rare slice, few-shot logistic", "average_precision", "few-shot AP"),
+    ("regime", "macro_f1", "regime F1"),
+    ("next-state readout", "r2", "next-state R2"),
+    ("future readout", "r2", "future R2"),
+    ("normal retention", "normal_readout_r2", "normal R2"),
+    ("geometry", "effective_rank", "rank"),
+)
+
+
+class Training:
+    """Live progress of training: bar with ETA, rate, loss, and slot shares beside natural ones.
+
+    Args:
+        console: Where to draw; without a terminal a line is printed now and then instead.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._task: tuple[str, Any] | None = None
+        self._warned = ""
+        self._printed = 0.0
+
+    def __enter__(self) -> "Training":
+        """Start drawing if there is a terminal to draw on."""
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop drawing."""
+        self._live.stop()
+
+    def stage(self, name: str) -> None:
+        """Say what happens next."""
+        self.console.print(f"[bold]{name}[/]")
+
+    def log(self, name: str, row: dict[str, Any], log: RunLog) -> None:
+        """Show a logged step; a collapse warning stays on screen."""
+        warning = row["warning"] or ""
+        if warning and warning != self._warned:
+            self.console.print(f"[bold yellow]warning, step {row['step']}:[/] {warning}")
+        self._warned = warning
+        total = round(row["step"] / row["fraction"])
+        line = (
+            f"loss {row['loss']:.3f}  prediction {row['prediction']:.3f}  rank {row['rank']:.1f}  "
+            f"{row['windows_per_s']:.0f} windows/s"
+        )
+        if self.console.is_terminal:
+            if self._task is None or self._task[0] != name:
+                if self._task is not None:
+                    self._bar.remove_task(self._task[1])
+                self._task = (name, self._bar.add_task(name, total=total))
+            self._bar.update(self._task[1], completed=row["step"])
+            self._live.update(Group(self._bar, Text(line), slot_table(log)))
+        elif time.monotonic() - self._printed > 10 or row["step"] == total:
+            self._printed = time.monotonic()
+            left = row["seconds"] * (1 / row["fraction"] - 1)
+            self.console.print(
+                f"{name} {row['step']}/{total}  {line}  ETA {left:.0f} s", highlight=False
+            )
+
+
+def slot_table(log: RunLog) -> Table:
+    """Natural share of every class of windows beside its share of the slots so far."""
+    table = Table("class", "natural", "slots", box=None)
+    for (kind, name), natural in log.natural.items():
+        if natural and kind != "label":
+            table.add_row(f"{kind} {name}", f"{natural:.3f}", f"{log.share(kind, name):.3f}")
+    return table
+
+
+def comparison(found: dict[str, list[Row]]) -> Table:
+    """Encoders against tasks, the value with its 95% interval.
+
+    Args:
+        found: Evaluation rows by run; controls are shown once, from the first run.
+    """
+    table = Table("run", "encoder", "pooling", *(title for _, _, title in SHOWN))
+    for place, (run, rows) in enumerate(found.items()):
+        cells = {(r["encoder"], r["pooling"], r["task"], r["metric"]): r for r in rows}
+        for encoder, pooling in dict.fromkeys((r["encoder"], r["pooling"]) for r in rows):
+            if place and encoder != "pretrained":
+                continue
+            shown = [cells.get((encoder, pooling, task, metric)) for task, metric, _ in SHOWN]
+            name = run if encoder == "pretrained" else ""
+            table.add_row(name, str(encoder), str(pooling), *map(_cell, shown))
+    return table
+
+
+def _cell(row: Row | None) -> str:
+    if row is None or row["value"] != row["value"]:
+        return "-"
+    if row["low"] != row["low"]:
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} ({row['low']:.2f}-{row['high']:.2f})"
+
+
+@contextmanager
+def preparing(console: Console) -> Iterator[Callable[[str, int], None]]:
+    """Show series and rows as they are written."""
+    started = time.monotonic()
+    with console.status("reading") as status:
+
+        def show(name: str, rows: int) -> None:
+            rate = rows / max(time.monotonic() - started, 1e-9)
+            status.update(f"{rows:,} rows, {rate:,.0f} rows/s, last {name}")
+
+        yield show
+
+
+@contextmanager
+def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with ETA."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def store_summary(store: Store) -> Table:
+    """What was prepared: counts, splits and everything the manifest notes."""
+    table = Table(title=f"store {store.path}", show_header=False, title_justify="left")
+    table.add_row("rows", f"{store.rows:,}")
+    table.add_row("series", f"{store.series.num_rows} of {store.entities.num_rows} entities")
+    table.add_row("channels", ", ".join(store.channels))
+    segments = store.segments.to_pylist()
+    for split in sorted({segment["split"] for segment in segments}):
+        rows = sum(s["stop"] - s["start"] for s in segments if s["split"] == split)
+        table.add_row(split, f"{rows:,} rows")
+    for note in store.manifest["notes"]:
+        table.add_row("note", str(note))
+    return table

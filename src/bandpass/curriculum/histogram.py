@@ -4,6 +4,7 @@ Positions on the score axis are counted in bins (float, bin k covers [k, k + 1))
 quantiles, medians and robust scales free of units.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ Floats = NDArray[np.float64]
 
 BINS = 512
 DECADES = 10
-WIDTH = DECADES * np.log(10) / BINS  # of a bin, in log-score units: a factor of 1.046
+WIDTH = DECADES * math.log(10) / BINS  # of a bin, in log-score units: a factor of 1.046
 
 
 def borrow(rows: Floats, weight: Floats, enough: float) -> Floats:

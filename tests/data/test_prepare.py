@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bandpass.data import (
     DataError,
@@ -15,11 +16,13 @@ from bandpass.data import (
     Source,
     Split,
     StoreError,
+    Windows,
     atomic,
     open_store,
     prepare,
     writer,
 )
+from bandpass.data.sources import SOURCES
 
 ROWS, CHANNELS = 600, ("pressure", "flow", "level")
 SECOND = 1_000_000_000
@@ -262,6 +265,21 @@ def test_an_error_of_the_source_stays_what_it_was_and_leaves_nothing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"b\.csv"):
         prepare(source(read=read), tmp_path, tmp_path / "store")
     assert {path.name for path in tmp_path.iterdir()} == {".store.lock"}
+
+
+@pytest.mark.skipif("BANDPASS_DATA" not in os.environ, reason="BANDPASS_DATA is not set")
+@pytest.mark.parametrize("name", ["smd", "skab", "nab", "3w"])
+def test_a_public_dataset_becomes_a_store_with_windows_in_both_splits(tmp_path, name):
+    raw = Path(os.environ["BANDPASS_DATA"]) / "timeseries" / name
+    store = prepare(SOURCES[name], raw, tmp_path / "store")
+    store.verify()
+    for split in ("train", "test"):
+        windows = Windows(store, 128, 32, split)
+        batch = windows[np.linspace(0, len(windows) - 1, 200).astype(int)]
+        assert torch.isfinite(batch.values).all()
+        assert batch.values.abs().max() <= 10
+        assert (batch.values[~batch.observed] == 0).all()
+        assert 1 in windows.labels()
 
 
 SLOW_PREPARE = """

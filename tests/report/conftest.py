@@ -168,7 +168,12 @@ def make_run() -> Callable[..., Path]:
             "train": {"steps": 2000, "batch": 64, "lr": 2e-3, "masks": ["span", "future"]},
             "curriculum": {"kind": "band" if banded else "uniform", "floor": 0.25},
         }
-        environment = {"python": "3.11.9", "torch": "2.13.0", "threads": 2, "git": "fa51daf"}
+        environment = {
+            "python": "3.11.9",
+            "torch": "2.13.0",
+            "threads": 2,
+            "flops_per_step": 5_000_000,
+        }
         (path / "recipe.json").write_text(json.dumps(recipe))
         (path / "environment.json").write_text(json.dumps(environment))
         _write_table(path, "metrics", _metrics(rng, banded))

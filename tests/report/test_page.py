@@ -1,12 +1,12 @@
 """The page as text: complete, self-contained, escaped, and written whole."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import bandpass.report.page as page_module
 from bandpass.report import ReportError, write_report
 
 MakeRun = Callable[..., Path]
@@ -82,7 +82,7 @@ def test_failed_write_leaves_the_old_page(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page_module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ReportError, match=r"report\.html: No space left"):
         write_report(run)
     assert (run / "report.html").read_text() == "old"

@@ -7,6 +7,7 @@ import numpy as np
 from bandpass.report.blocks import (
     Block,
     Cell,
+    Folded,
     Picture,
     Pictures,
     Section,
@@ -50,7 +51,9 @@ def evaluation_section(runs: Sequence[Run]) -> tuple[Section, Verdict | None]:
         against = [verdict(task, by, rival) for rival in rivals for task, by in judged.items()]
         blocks.append(Verdicts(against))
     blocks.append(Pictures([_forest(task, of_task) for task, of_task in judged.items()]))
-    blocks += [_table(task, by_task[task]) for task in tasks]
+    blocks += [_table(task, of_task) for task, of_task in judged.items()]
+    rest = [_table(task, by_task[task]) for task in tasks if task not in judged]
+    blocks += [Folded(f"{table.caption} (describes, does not judge)", table) for table in rest]
     lead = (
         "The encoder is frozen and a small probe is fitted on its embeddings; the same is done "
         "with an untrained encoder, raw features and other controls of the same budget. Brackets "

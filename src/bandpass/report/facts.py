@@ -58,13 +58,29 @@ def _fact(run: Run, name: str) -> str:
         "training time": duration(elapsed(metrics["seconds"])),
         "windows per second (median)": f"{np.nanmedian(metrics['windows_per_s']):,.0f}",
         "windows drawn": _drawn(run),
+        "counted compute": _compute(run),
+        "trainable parameters": _logged(run, "parameters"),
     }[name]
+
+
+def _compute(run: Run) -> str:
+    """Floating-point operations of all steps, counted and not timed."""
+    each = run.environment.get("flops_per_step")
+    total = int(run.metrics["step"][-1]) * each if isinstance(each, int) else None
+    return "not logged" if total is None else f"{total:.3g} FLOPs"
+
+
+def _logged(run: Run, name: str) -> str:
+    value = run.environment.get(name)
+    return f"{value:,}" if isinstance(value, int) else "not logged"
 
 
 _FACTS = (
     "steps",
     "share of the budget spent",
     "windows drawn",
+    "counted compute",
+    "trainable parameters",
     "training time",
     "windows per second (median)",
     "store",

@@ -1,6 +1,5 @@
 """Put the chapters together and write the page, whole or not at all."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from bandpass.report.quarantine import quarantine_section
 from bandpass.report.slots import slots_section
 from bandpass.report.tables import ReportError, Run, read_runs
 from bandpass.report.training import training_section
+from bandpass.training.atomic import write_whole
 
 
 def write_report(run: Path, *, beside: Sequence[Path] = (), out: Path | None = None) -> Path:
@@ -78,17 +78,10 @@ def render(runs: Sequence[Run]) -> str:
 
 
 def _publish(out: Path, page: str) -> None:
-    """Write aside, sync, rename: a reader sees the old page or the new one, never half of one."""
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    """Write whole or not at all: a reader sees the old page or the new one, never half of one."""
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(out)
+        write_whole(out, lambda partial: partial.write_text(page, encoding="utf-8"))
     except OSError as error:
         raise ReportError(
             f"could not write {out}: {error.strerror}; make room there or pass another `out`"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)

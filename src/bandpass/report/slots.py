@@ -145,7 +145,7 @@ def _bars(run: Run, word: str, shares: Shares) -> Picture:
     note = "Grey: natural share. Coloured: share of all slots, and their ratio."
     if dwarfs:
         note += (
-            f" Not drawn: {shares.names[0]}, {_percent(shares.natural[0])} natural, "
+            f" Too long to draw here: {shares.names[0]}, {_percent(shares.natural[0])} natural, "
             f"{_percent(shares.final[0])} of the slots."
         )
     return Picture(f"The whole run by {word}: which colours outgrow the grey?", svg, note)

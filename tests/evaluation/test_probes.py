@@ -10,28 +10,26 @@ def noisy(n: int, d: int, *, seed: int = 0):
     return x, (x[:, 0] + generator.normal(size=n) > 0).astype(int)
 
 
-def test_logistic_picks_a_stronger_penalty_when_features_are_many():
-    # 200 rows in 150 dimensions, one of which tells: an unpenalised fit would reach about 0.6.
+def test_logistic_is_penalised_enough_for_many_features():
+    # 200 rows in 150 dimensions, one of which tells: an unpenalised fit would reach about 0.9.
     x, y = noisy(1200, 150)
     p = logistic(x[:200], y[:200], x[200:], seed=0)
     log_loss = -np.log(p[np.arange(1000), y[200:]]).mean()
     assert log_loss < np.log(2)
 
 
-def test_logistic_agrees_with_scikit_learn_at_the_penalty_it_picked():
+def test_logistic_agrees_with_scikit_learn():
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     x, y = noisy(3000, 5)
     scaler = StandardScaler().fit(x[:2000])
-    candidates = [
-        LogisticRegression(C=c, tol=1e-8)
+    reference = (
+        LogisticRegression(C=0.05, tol=1e-8)
         .fit(scaler.transform(x[:2000]), y[:2000])
         .predict_proba(scaler.transform(x[2000:]))
-        for c in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-    ]
-    ours = logistic(x[:2000], y[:2000], x[2000:], seed=0)
-    assert min(np.abs(ours - reference).max() for reference in candidates) < 5e-3
+    )
+    np.testing.assert_allclose(logistic(x[:2000], y[:2000], x[2000:], seed=0), reference, atol=5e-3)
 
 
 def test_few_shot_draws_differ_and_more_shots_help():

@@ -16,7 +16,7 @@ from bandpass.runs.tasks import Found, Row, Side
 from bandpass.training import checkpoint, frozen
 from bandpass.training.atomic import write_table
 
-FIT, TEST = 6000, 6000
+FIT, TEST = 4000, 4000
 """Windows at most that probes are fitted on and scored on, drawn evenly over the split."""
 
 MAP = 1500
@@ -81,7 +81,7 @@ class _Split:
 
     def __init__(self, windows: Windows, most: int) -> None:
         self.windows = windows
-        self.ids = np.unique(np.linspace(0, len(windows) - 1, most).astype(np.int64))
+        self.ids = _evenly(len(windows), most)
         series, starts = windows.locate(self.ids)
         self.visible = round(windows.length * (1 - frozen.FUTURE))
         batches = list(frozen.batches(windows, self.ids))
@@ -104,6 +104,10 @@ class _Split:
                 ]
             ),
         )
+
+
+def _evenly(total: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, total - 1, min(total, most)).astype(np.int64))
 
 
 def _encoders(run: Run, channels: int) -> list[Encoder]:
@@ -140,8 +144,11 @@ def _of_model(name: str, jepa: JEPA, pooling: str) -> Encoder:
 def _probe(encoder: Encoder, fit: _Split, test: _Split, names: list[str], seed: int) -> Found:
     of, on = fit.side, test.side
     known, scored = encoder.embed(fit.windows, fit.ids), encoder.embed(test.windows, test.ids)
-    for task in (tasks.rare_events, tasks.regimes, tasks.retention):
-        yield from task(known, scored, of, on, seed)
+    events = tasks.event_probes(known, scored, of, seed)
+    yield from tasks.rare_events(events, on, seed)
+    yield from tasks.regimes(known, scored, of, on, seed)
+    if events:
+        yield from tasks.retention(known, scored, of, on, events["logistic"], seed)
     for task, ahead in encoder.readouts.items():
         past = ahead(fit.windows, fit.ids), ahead(test.windows, test.ids)
         yield from tasks.readout(task, *past, of, on, seed)
@@ -162,7 +169,7 @@ def _persistence(test: _Split, seed: int) -> list[Row]:
 
 def _map(encoder: Encoder, test: _Split, names: list[str]) -> list[Row]:
     """Project test embeddings on their two leading principal axes."""
-    chosen = np.unique(np.linspace(0, len(test.ids) - 1, MAP).astype(np.int64))
+    chosen = _evenly(len(test.ids), MAP)
     cloud = encoder.embed(test.windows, test.ids[chosen]).astype(np.float64)
     cloud = (cloud - cloud.mean(axis=0)) / np.maximum(cloud.std(axis=0), 1e-9)
     axes = np.linalg.svd(cloud, full_matrices=False)[2][:2]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bandpass.data import Store, open_store
 from bandpass.models import JEPA
@@ -94,7 +95,7 @@ def open_run(path: Path) -> Run:
     return Run(path, from_dict(content), store, store_hash)
 
 
-def _differences(one: dict, other: dict, prefix: str = "") -> list[str]:
+def _differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
     found: list[str] = []
     for key in one.keys() | other.keys():
         a, b = one.get(key), other.get(key)

@@ -50,24 +50,31 @@ class Side:
     last: np.ndarray
 
 
-def rare_events(fit: np.ndarray, test: np.ndarray, of: Side, on: Side, seed: int) -> Found:
-    """Find the rare slice with every probe; calibrate the logistic one."""
+def event_probes(fit: np.ndarray, test: np.ndarray, of: Side, seed: int) -> dict[str, np.ndarray]:
+    """Score the test windows for events with every probe: (n,), or (draws, n) when few-shot.
+
+    Empty when the fit windows do not hold both events and normal windows.
+    """
     known = of.labels >= 0
     labels = of.labels[known]
     if len(np.unique(labels)) < 2:
-        return
-    for name, probe in PROBES.items():
-        if name == "few-shot logistic":
-            chance = few_shot_draws(fit[known], labels, test, seed=seed)
-        else:
-            chance = probe(fit[known], labels, test, seed=seed)
-        scores = chance[..., 1]
-        for metric, value in rare_slice(on.labels, scores, on.groups, seed=seed).items():
+        return {}
+    fit = fit[known]
+    scores = {name: probe(fit, labels, test, seed=seed)[:, 1] for name, probe in PROBES.items()}
+    # One few-shot probe is what a user fits; the mean of many would be an ensemble.
+    scores["few-shot logistic"] = few_shot_draws(fit, labels, test, seed=seed)[:, :, 1]
+    return scores
+
+
+def rare_events(scores: dict[str, np.ndarray], on: Side, seed: int) -> Found:
+    """Rank the rare slice by every probe's scores; check the calibration of the logistic ones."""
+    for name, chance in scores.items():
+        for metric, value in rare_slice(on.labels, chance, on.groups, seed=seed).items():
             yield f"rare slice, {name}", metric, value
-        if name == "logistic":
-            found = calibration_errors(on.labels, scores, on.groups, seed=seed)
-            for metric, value in found.items():
-                yield "rare slice, logistic", metric, value
+    if "logistic" in scores:
+        errors = calibration_errors(on.labels, scores["logistic"], on.groups, seed=seed)
+        for metric, value in errors.items():
+            yield "rare slice, logistic", metric, value
 
 
 def regimes(fit: np.ndarray, test: np.ndarray, of: Side, on: Side, seed: int) -> Found:
@@ -82,12 +89,19 @@ def regimes(fit: np.ndarray, test: np.ndarray, of: Side, on: Side, seed: int) ->
         yield "regime", metric, value
 
 
-def retention(fit: np.ndarray, test: np.ndarray, of: Side, on: Side, seed: int) -> Found:
-    """Check that normal windows are still told apart and read out."""
-    if len(np.unique(of.labels[of.labels >= 0])) < 2:
-        return
-    known = of.labels >= 0
-    scores = PROBES["logistic"](fit[known], of.labels[known], test, seed=seed)[:, 1]
+def retention(
+    fit: np.ndarray, test: np.ndarray, of: Side, on: Side, scores: np.ndarray, seed: int
+) -> Found:
+    """Check that normal windows are still told apart and read out.
+
+    Args:
+        fit: (n, dim) embeddings of the fit windows.
+        test: (m, dim) embeddings of the test windows.
+        of: What is known of the fit windows.
+        on: What is known of the test windows.
+        scores: (m,) event scores of the test windows, for the false alarms.
+        seed: Of probe and bootstrap.
+    """
     found = normal_retention(
         LabelledWindows(fit, of.targets, of.labels, of.regimes),
         LabelledWindows(test, on.targets, on.labels, on.regimes, on.groups),

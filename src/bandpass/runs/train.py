@@ -13,8 +13,8 @@ from bandpass.data import Store, Windows
 from bandpass.models import JEPA
 from bandpass.recipes import Recipe, build_jepa, build_sampler, build_windows
 from bandpass.recipes.named import control
-from bandpass.runs.run import CONTROL, Run, create_run
-from bandpass.training import fit
+from bandpass.runs.run import CONTROL, create_run
+from bandpass.training import fit, pick_device
 from bandpass.training.atomic import write_json
 from bandpass.training.log import RunLog
 from bandpass.training.quarantine import write_quarantine
@@ -46,17 +46,19 @@ def train(
     Returns:
         Whether the budget is spent; False after Ctrl-C.
     """
-    done = _fit(create_run(path, recipe, store), store, on_log)
+    done = _fit(path, recipe, store, on_log)
     if done and with_control:
-        done = _fit(create_run(path / CONTROL, control(recipe), store), store, on_log)
+        done = _fit(path / CONTROL, control(recipe), store, on_log)
     return done
 
 
-def _fit(run: Run, store: Store, on_log: OnLog) -> bool:
-    recipe = run.recipe
+def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog) -> bool:
+    # The parts come first: a recipe that cannot be built shall not leave a run directory.
+    pick_device(recipe.train.device)
     windows = build_windows(recipe, store, "train")
     jepa = build_jepa(recipe, len(store.channels))
     sampler = build_sampler(recipe, windows)
+    run = create_run(path, recipe, store)
     write_json(run.path / "environment.json", _environment(recipe, jepa, windows))
     done = fit(
         jepa,

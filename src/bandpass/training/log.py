@@ -34,7 +34,7 @@ class RunLog:
             self.drawn[name] = self.drawn.get(name, 0) + count
 
     def _count(self, ids: np.ndarray) -> list[tuple[tuple[str, str], int]]:
-        counted = []
+        counted: list[tuple[tuple[str, str], int]] = []
         for kind, (codes, names) in self.windows.classes(ids).items():
             values, counts = np.unique(codes, return_counts=True)
             counted += [
@@ -47,6 +47,12 @@ class RunLog:
         """Return the share of the drawn windows that were of one class."""
         total = sum(count for (of, _), count in self.drawn.items() if of == kind)
         return self.drawn.get((kind, name), 0) / total if total else float("nan")
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training up to the last logged row."""
+        rows = self.tables["metrics"]
+        return rows[-1]["seconds"] if rows else 0.0
 
     def add(self, row: dict[str, Any], band: dict[str, np.ndarray] | None) -> None:
         """Append one logged step; ``band`` is the curriculum's histogram at this step."""

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from bandpass.losses import REGULARISERS
+from bandpass.models import MASKS
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -39,11 +42,11 @@ class TrainSettings:
     final_lr: float = 1e-3
     weight_decay: float = 0.04
     clip: float = 1.0
-    momentum: float = 0.996
+    momentum: float = 0.95
     final_momentum: float = 1.0
     prediction: float = 1.0
-    grounding: float = 1.0
-    final_grounding: float = 1.0
+    grounding: float = 0.0
+    final_grounding: float = 0.0
     regulariser: str = "none"
     regulariser_weight: float = 0.05
     masks: tuple[str, ...] = ("span",)
@@ -54,3 +57,28 @@ class TrainSettings:
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        """Refuse what would only fail, or be ignored, once training is under way."""
+        for name in ("steps", "log_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        wanted = {
+            "batch": (self.batch >= 2, "at least 2, collapse is measured over the batch"),
+            "lr": (self.lr > 0, "over 0"),
+            "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
+            "clip": (self.clip > 0, "over 0"),
+            "workers": (self.workers >= 0, "at least 0"),
+            "seed": (self.seed >= 0, "at least 0"),
+            "masks": (bool(self.masks) and set(self.masks) <= set(MASKS), f"of {sorted(MASKS)}"),
+            "regulariser": _one_of(self.regulariser, "none", *REGULARISERS),
+            "precision": _one_of(self.precision, "fp32", "bf16"),
+            "device": _one_of(self.device.split(":")[0], "auto", "cpu", "cuda"),
+        }
+        for name, (holds, text) in wanted.items():
+            if not holds:
+                raise ValueError(f"{name} must be {text}, got {getattr(self, name)!r}")
+
+
+def _one_of(value: str, *known: str) -> tuple[bool, str]:
+    return value in known, f"one of {', '.join(known)}"

@@ -9,7 +9,7 @@ def test_rows_of_an_anomaly_have_the_regime_of_their_group(make, read) -> None:
     series = read("skab", make("skab"))
     for name, one in series.items():
         group = name.split("/")[0]
-        assert one.entity == "skab"
+        assert one.entity == one.name
         assert one.split is None
         expected = {"normal"} | ({group} - {"anomaly-free"})
         assert {skab.REGIMES[code] for code in one.regime} == expected

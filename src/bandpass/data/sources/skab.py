@@ -37,9 +37,10 @@ TEST = frozenset(
 
 
 def read(raw: Path) -> Iterator[Series]:
-    """Yield one series per experiment, such as ``valve1/0``; all are of the one rig ``skab``.
+    """Yield one series per experiment, such as ``valve1/0``, each an entity of its own.
 
-    The label is the publishers' ``anomaly``; the regime of an anomalous row is the group of its
+    All are of one rig, but its operating point differs from day to day far more than an anomaly
+    moves it: an experiment is normalised by its own rows. The label is the publishers' ``anomaly``; the regime of an anomalous row is the group of its
     file. Gaps of the clock (up to minutes) are kept as read.
 
     Raises:
@@ -58,7 +59,7 @@ def read(raw: Path) -> Iterator[Series]:
             label = _columns.codes(table, "anomaly", path, (0, 1)).astype(np.int8)
             regime = np.where(label > 0, REGIMES.index(group), label).astype(np.int16)
         time = _columns.clock(table, "datetime", path)
-        yield Series(name, "skab", values, label, regime, time=time)
+        yield Series(name, name, values, label, regime, time=time)
 
 
 SOURCE = Source(

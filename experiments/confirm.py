@@ -84,7 +84,11 @@ def _compare(
 
 
 def _values(
-    rows: list[dict[str, Any]], encoder: str, pooling: str, primary: dict[str, str], seeds: list[int]
+    rows: list[dict[str, Any]],
+    encoder: str,
+    pooling: str,
+    primary: dict[str, str],
+    seeds: list[int],
 ) -> np.ndarray:
     found = {
         row["seed"]: row["value"]

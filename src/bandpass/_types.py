@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     Windows: TypeAlias = Tensor
     Observed: TypeAlias = Tensor
     Tokens: TypeAlias = Tensor
+    VisibleTokens: TypeAlias = Tensor
+    HiddenTokens: TypeAlias = Tensor
     TokenIndex: TypeAlias = Tensor
+    VisibleIndex: TypeAlias = Tensor
+    HiddenIndex: TypeAlias = Tensor
     Embeddings: TypeAlias = Tensor
     Vectors: TypeAlias = Tensor
     PerSample: TypeAlias = Tensor
@@ -17,13 +21,18 @@ else:
     try:
         from jaxtyping import Bool, Float, Int
     except ImportError:  # an installed user has no jaxtyping: the aliases stay documentation
-        Windows = Observed = Tokens = TokenIndex = Embeddings = Tensor
+        Windows = Observed = Tokens = VisibleTokens = HiddenTokens = Embeddings = Tensor
+        TokenIndex = VisibleIndex = HiddenIndex = Tensor
         Vectors = PerSample = Scalar = Tensor
     else:
         Windows = Float[Tensor, "batch time channels"]
         Observed = Bool[Tensor, "batch time channels"]
         Tokens = Float[Tensor, "batch tokens dim"]
+        VisibleTokens = Float[Tensor, "batch visible dim"]
+        HiddenTokens = Float[Tensor, "batch hidden width"]
         TokenIndex = Int[Tensor, "batch chosen"]
+        VisibleIndex = Int[Tensor, "batch visible"]
+        HiddenIndex = Int[Tensor, "batch hidden"]
         Embeddings = Float[Tensor, "batch dim"]
         Vectors = Float[Tensor, "... samples dim"]
         PerSample = Float[Tensor, " batch"]

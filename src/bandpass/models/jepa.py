@@ -7,7 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bandpass._types import Embeddings, Observed, PerSample, TokenIndex, Tokens, Windows
+from bandpass._types import (
+    Embeddings,
+    HiddenTokens,
+    Observed,
+    PerSample,
+    TokenIndex,
+    Tokens,
+    VisibleTokens,
+    Windows,
+)
 from bandpass.models.encoder import EncoderSettings, PatchEncoder, patchify, take
 from bandpass.models.masking import Mask
 from bandpass.models.predictor import Predictor, PredictorSettings
@@ -49,7 +58,7 @@ class Output:
     grounding: PerSample
     embedding: Embeddings
     tokens: Tokens
-    visible: Tokens
+    visible: VisibleTokens
 
 
 class JEPA(nn.Module):
@@ -109,7 +118,7 @@ class JEPA(nn.Module):
         )
 
     def _grounding(
-        self, features: Tokens, values: Windows, observed: Observed, mask: Mask
+        self, features: HiddenTokens, values: Windows, observed: Observed, mask: Mask
     ) -> PerSample:
         patch = self.settings.encoder.patch
         wanted = take(patchify(values, patch), mask.target)
@@ -126,7 +135,7 @@ class JEPA(nn.Module):
         return self.encoder(values, observed, keep)
 
     @torch.no_grad()
-    def foresee(self, values: Windows, observed: Observed, mask: Mask) -> Tokens:
+    def foresee(self, values: Windows, observed: Observed, mask: Mask) -> HiddenTokens:
         """Return (batch, hidden, predictor dim) features the predictor has of the hidden part."""
         visible = self.encoder(values, observed, mask.context)
         return self.predictor(visible, mask.context, mask.target)

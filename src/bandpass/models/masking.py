@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from bandpass._types import TokenIndex
+from bandpass._types import HiddenIndex, VisibleIndex
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Mask:
         target: (batch, hidden) int64 indices, disjoint from ``context``.
     """
 
-    context: TokenIndex
-    target: TokenIndex
+    context: VisibleIndex
+    target: HiddenIndex
 
     def to(self, device: torch.device) -> "Mask":
         """Move both index tensors."""
@@ -46,12 +46,14 @@ def future(batch: int, tokens: int, ratio: float, generator: Generator) -> Mask:
 
 
 def multi_block(batch: int, tokens: int, ratio: float, generator: Generator) -> Mask:
-    """Hide four random blocks that together cover at most ``ratio`` of the tokens.
+    """Hide up to four random blocks that together cover at most ``ratio`` of the tokens.
 
     Blocks may overlap; as in I-JEPA (section 3) counts are cut to what all samples share.
     """
-    length = max(1, _hidden_count(tokens, ratio) // 4)
-    start = torch.randint(0, tokens - length + 1, (batch, 4, 1), generator=generator)
+    most = _hidden_count(tokens, ratio)
+    blocks = min(4, most)
+    length = most // blocks
+    start = torch.randint(0, tokens - length + 1, (batch, blocks, 1), generator=generator)
     position = torch.arange(tokens)
     is_hidden = ((position >= start) & (position < start + length)).any(dim=1)
     hidden = is_hidden.sum(dim=1)

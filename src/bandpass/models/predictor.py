@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bandpass._types import TokenIndex, Tokens
+from bandpass._types import HiddenIndex, HiddenTokens, VisibleIndex, VisibleTokens
 from bandpass.models.encoder import take
 from bandpass.models.layers import Block, initialise, sincos_positions
 
@@ -50,7 +50,9 @@ class Predictor(nn.Module):
         initialise(self, self.blocks)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
 
-    def forward(self, visible: Tokens, context: TokenIndex, target: TokenIndex) -> Tokens:
+    def forward(
+        self, visible: VisibleTokens, context: VisibleIndex, target: HiddenIndex
+    ) -> HiddenTokens:
         """Return (batch, hidden, predictor dim) features of the hidden tokens.
 
         Args:

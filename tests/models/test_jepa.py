@@ -1,0 +1,148 @@
+import pytest
+import torch
+from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from bandpass.models import JEPA, TARGETS, JEPASettings, Mask
+from bandpass.models.encoder import patchify, take
+
+targets = pytest.mark.parametrize("target", TARGETS)
+
+
+@targets
+def test_gives_what_it_promises(build, windows, mask, target):
+    output = build(target=target)(*windows, mask)
+    assert output.prediction.shape == output.grounding.shape == (5,)
+    assert output.embedding.shape == (5, 16)
+    assert output.tokens.shape == (5, 8, 16)
+    assert output.visible.shape == (5, 5, 16)
+    assert not output.embedding.requires_grad
+    torch.testing.assert_close(output.embedding, output.tokens.mean(dim=1).detach())
+
+
+def test_hidden_values_reach_no_prediction(build, windows, mask, hidden_rows):
+    """Whatever the hidden patches hold, context and predictor must not see it."""
+    values, observed = windows
+    other = torch.where(hidden_rows, values + 5, values)
+    absent = observed & ~hidden_rows
+    jepa = build()
+    expected = jepa.foresee(values, observed, mask), jepa(values, observed, mask).visible
+    for changed in ((other, observed), (values, absent)):
+        assert torch.equal(jepa.foresee(*changed, mask), expected[0])
+        assert torch.equal(jepa(*changed, mask).visible, expected[1])
+
+
+def test_visible_values_do_reach_the_prediction(build, windows, mask, hidden_rows):
+    values, observed = windows
+    other = torch.where(hidden_rows, values, values + 5)
+    jepa = build()
+    assert not torch.allclose(
+        jepa.foresee(values, observed, mask), jepa.foresee(other, observed, mask)
+    )
+
+
+def test_prediction_is_the_distance_to_the_hidden_targets(build, windows, mask):
+    jepa = build()
+    features = jepa.foresee(*windows, mask)
+    wanted = take(jepa.target.normalise(jepa.target(jepa.encoder, *windows)), mask.target)
+    error = torch.nn.functional.smooth_l1_loss(jepa.to_latent(features), wanted, reduction="none")
+    torch.testing.assert_close(jepa(*windows, mask).prediction, error.mean(dim=(1, 2)))
+
+
+def test_grounding_counts_observed_hidden_values_alone(build, windows, mask):
+    values, observed = windows
+    jepa = build()
+    read = jepa.to_raw(jepa.foresee(values, observed, mask))
+    wanted, counted = (take(patchify(part, 4), mask.target) for part in (values, observed))
+    error = torch.nn.functional.smooth_l1_loss(read, wanted, reduction="none")
+    expected = torch.stack([e[c].mean() for e, c in zip(error, counted, strict=True)])
+    torch.testing.assert_close(jepa(values, observed, mask).grounding, expected)
+
+
+def test_grounding_of_a_window_that_hides_nothing_observed_is_zero(
+    build, windows, mask, hidden_rows
+):
+    values, observed = windows
+    grounding = build()(values, observed & ~hidden_rows, mask).grounding
+    assert torch.equal(grounding, torch.zeros(5))
+
+
+def test_without_latent_target_only_grounding_is_left(build, windows, mask):
+    jepa = build(latent=False)
+    output = jepa(*windows, mask)
+    assert torch.equal(output.prediction, torch.zeros(5))
+    output.grounding.mean().backward()
+    assert jepa.to_latent.weight.grad is None
+    assert jepa.encoder.embed.weight.grad.abs().sum() > 0
+
+
+@targets
+def test_a_sample_is_the_same_alone_as_in_its_batch(build, windows, mask, target):
+    """Nothing may keep batch statistics: the curriculum ranks windows by their own loss."""
+    jepa = build(target=target)
+    together = jepa(*windows, mask)
+    for i in range(5):
+        one = slice(i, i + 1)
+        alone = jepa(*(part[one] for part in windows), Mask(mask.context[one], mask.target[one]))
+        for name in ("prediction", "grounding", "embedding", "tokens"):
+            torch.testing.assert_close(
+                getattr(alone, name), getattr(together, name)[one], rtol=1e-4, atol=1e-6
+            )
+
+
+@targets
+def test_per_sample_gradients(build, windows, mask, target):
+    """torch.func sees through the model, and finds what one backward pass per sample finds.
+
+    In the plain kernel of attention: PyTorch cannot batch the fused one.
+    """
+    jepa = build(target=target)
+    weights = {name: w.detach() for name, w in jepa.named_parameters() if w.requires_grad}
+
+    def loss(weights, values, observed, context, hidden):
+        one = (part[None] for part in (values, observed))
+        output = functional_call(jepa, weights, (*one, Mask(context[None], hidden[None])))
+        return (output.prediction + output.grounding).sum()
+
+    batch = (*windows, mask.context, mask.target)
+    with sdpa_kernel(SDPBackend.MATH):
+        found = vmap(grad(loss), in_dims=(None, 0, 0, 0, 0))(weights, *batch)
+    for i in range(5):
+        jepa.zero_grad()
+        one = [part[i : i + 1] for part in batch]
+        output = jepa(*one[:2], Mask(*one[2:]))
+        (output.prediction + output.grounding).sum().backward()
+        for name, parameter in jepa.named_parameters():
+            if parameter.requires_grad:
+                torch.testing.assert_close(found[name][i], parameter.grad, rtol=1e-3, atol=1e-5)
+
+
+@targets
+def test_bf16_step_is_finite_and_near_fp32(build, windows, mask, target):
+    jepa = build(target=target)
+    exact = jepa(*windows, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = jepa(*windows, mask)
+    torch.testing.assert_close(output.prediction.float(), exact.prediction, rtol=0.1, atol=0.02)
+    torch.testing.assert_close(output.grounding, exact.grounding, rtol=0.1, atol=0.02)
+    (output.prediction + output.grounding).mean().backward()
+    grads = [w.grad for w in jepa.parameters() if w.requires_grad]
+    assert all(gradient.isfinite().all() for gradient in grads)
+
+
+@targets
+def test_one_step_on_the_gpu_is_that_of_the_cpu(build, windows, mask, target):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    cuda = torch.device("cuda")
+    expected = build(target=target)(*windows, mask)
+    output = build(target=target).to(cuda)(*(part.to(cuda) for part in windows), mask.to(cuda))
+    for name in ("prediction", "grounding", "embedding"):
+        torch.testing.assert_close(
+            getattr(output, name).cpu(), getattr(expected, name), rtol=1e-3, atol=1e-4
+        )
+
+
+def test_window_must_be_whole_patches():
+    with pytest.raises(ValueError, match="window length 30 is not a multiple of the patch size 4"):
+        JEPA(3, 30, JEPASettings(), distance=lambda a, b: (a - b).abs().mean(-1))

@@ -205,9 +205,9 @@ def _expected() -> tuple[type[Exception], ...]:
         found.append(RecipeError)
     if "bandpass.runs" in sys.modules:
         from bandpass.runs import RunError
-        from bandpass.training import CheckpointError, Diverged
+        from bandpass.training import CheckpointError, DeviceError, Diverged
 
-        found += [RunError, CheckpointError, Diverged]
+        found += [RunError, CheckpointError, DeviceError, Diverged]
     if "bandpass.report" in sys.modules:
         from bandpass.report import ReportError
 

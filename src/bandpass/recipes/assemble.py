@@ -6,7 +6,7 @@ import torch
 from bandpass.curriculum import POLICIES, SurpriseBand, Uniform
 from bandpass.data import Store, Windows
 from bandpass.losses import PREDICTION_LOSSES
-from bandpass.models import JEPA
+from bandpass.models import JEPA, MASKS
 from bandpass.recipes.recipe import Recipe, RecipeError
 
 
@@ -27,11 +27,17 @@ def build_jepa(recipe: Recipe, channels: int) -> JEPA:
     """Build the freshly initialised model of a recipe, determined by its seed."""
     if recipe.distance not in PREDICTION_LOSSES:
         raise RecipeError(f"distance {recipe.distance!r} is none of {sorted(PREDICTION_LOSSES)}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.train.seed)
-        return JEPA(
-            channels, recipe.windows.length, recipe.model, PREDICTION_LOSSES[recipe.distance]
-        )
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.train.seed)
+            jepa = JEPA(
+                channels, recipe.windows.length, recipe.model, PREDICTION_LOSSES[recipe.distance]
+            )
+        for name in recipe.train.masks:  # a ratio that hides nothing shall not wait for a step
+            MASKS[name](1, jepa.tokens, recipe.train.mask_ratio, torch.Generator())
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+    return jepa
 
 
 def build_sampler(recipe: Recipe, windows: Windows) -> Uniform | SurpriseBand:

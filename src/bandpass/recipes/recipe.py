@@ -139,6 +139,8 @@ def _parse(path: str, text: str, hint: Any) -> Any:
         if text.lower() == "none":
             return None
         hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    if typing.get_origin(hint) is typing.Literal:
+        return text
     if hint is bool:
         if text.lower() not in ("true", "false"):
             raise RecipeError(f"{path}={text!r}: expected true or false")
@@ -160,8 +162,17 @@ def _build(kind: Any, content: dict[str, Any], prefix: str) -> Any:
             value = _build(hint, value, f"{prefix}{name}.")
         elif typing.get_origin(hint) is tuple:
             value = tuple(value)
+        elif hint in (int, float, str, bool) and type(value) not in (hint, _narrower(hint)):
+            raise RecipeError(f"{prefix}{name} is {value!r}: expected {hint.__name__}")
         values[name] = value
     try:
         return kind(**values)
     except TypeError as error:
         raise RecipeError(f"recipe is incomplete: {error}") from error
+    except ValueError as error:
+        raise RecipeError(f"{prefix}{error}") from error
+
+
+def _narrower(hint: type) -> type:
+    """JSON has one kind of number: a float may be written without its point."""
+    return int if hint is float else hint

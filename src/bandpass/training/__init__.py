@@ -1,12 +1,13 @@
 """The training loop, its step, schedules, checkpoints and log, and frozen encoders after it."""
 
 from bandpass.training.checkpoint import CheckpointError
-from bandpass.training.loop import Diverged, fit, pick_device
+from bandpass.training.loop import DeviceError, Diverged, fit, pick_device
 from bandpass.training.settings import TrainSettings
 from bandpass.training.step import parameter_groups, train_step
 
 __all__ = [
     "CheckpointError",
+    "DeviceError",
     "Diverged",
     "TrainSettings",
     "fit",

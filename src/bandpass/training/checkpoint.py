@@ -28,28 +28,29 @@ def save(run: Path, step: int, weights: dict[str, Tensor], state: dict[str, Any]
         step: Optimiser steps done.
         weights: ``state_dict`` of the model.
         state: Everything else that a resume needs: tensors, numbers, strings, lists, dicts.
+
+    Raises:
+        CheckpointError: If it cannot be written; those before it are untouched.
     """
     folder = run / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
     whole = folder / f"step-{step:08d}"
-    partial = folder / f".{whole.name}.partial-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        partial.mkdir()
-        save_file({name: value.contiguous() for name, value in weights.items()}, partial / WEIGHTS)
-        torch.save(state, partial / STATE)
-        for file in (partial / WEIGHTS, partial / STATE):
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-        sync_folder(partial)
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        partial = _hidden(whole)
+        _write(partial, weights, state)
         if whole.exists():
-            shutil.rmtree(whole)
+            _drop(whole)
         partial.rename(whole)
         sync_folder(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    for old in _whole(run)[:-2]:
-        shutil.rmtree(old)
+        for old in _whole(run)[:-2]:
+            _drop(old)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError on a full disk
+        _sweep(folder)
+        raise CheckpointError(
+            f"cannot write {whole}: {error}; the checkpoint before it stands: make room, then "
+            "repeat the command to continue from there"
+        ) from error
     return whole
 
 
@@ -78,6 +79,33 @@ def load_state(checkpoint: Path) -> dict[str, Any]:
             f"cannot read {checkpoint / STATE}: {error}; delete {checkpoint} to fall back to "
             "the checkpoint before it"
         ) from error
+
+
+def _write(folder: Path, weights: dict[str, Tensor], state: dict[str, Any]) -> None:
+    folder.mkdir()
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
+    torch.save(state, folder / STATE)
+    for file in (folder / WEIGHTS, folder / STATE):
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    sync_folder(folder)
+
+
+def _drop(checkpoint: Path) -> None:
+    """Delete a checkpoint under a hidden name: a kill half-way leaves none that looks whole."""
+    hidden = _hidden(checkpoint)
+    checkpoint.rename(hidden)
+    shutil.rmtree(hidden)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what a killed process left half-written or half-deleted."""
+    for stale in folder.glob(".step-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+
+
+def _hidden(checkpoint: Path) -> Path:
+    return checkpoint.with_name(f".{checkpoint.name}.partial")
 
 
 def _whole(run: Path) -> list[Path]:

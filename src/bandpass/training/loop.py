@@ -25,8 +25,12 @@ from bandpass.training.step import Sampler, StepResult, parameter_groups, train_
 BAND_SNAPSHOTS = 24
 
 
+class DeviceError(RuntimeError):
+    """A device that is not there; the message names the mend."""
+
+
 class Diverged(RuntimeError):
-    """The loss is no longer finite; the run stands at its last checkpoint."""
+    """Losses or gradients are no longer finite; the run stands at its last checkpoint."""
 
 
 def fit(
@@ -49,6 +53,10 @@ def fit(
 
     Returns:
         Whether the budget is spent; False after Ctrl-C, which leaves a checkpoint.
+
+    Raises:
+        Diverged: If losses or gradients are no longer finite.
+        CheckpointError: If a checkpoint cannot be read or written.
     """
     device = pick_device(settings.device)
     jepa.to(device).train()
@@ -60,19 +68,22 @@ def fit(
     loader = DataLoader(
         windows, batch_sampler=sampler, num_workers=settings.workers, collate_fn=as_is
     )
-    meter = _Meter()
+    meter = _Meter(log.seconds)
     with _interruptible() as interrupted:
         for batch in loader:
-            result = train_step(jepa, batch, sampler, optimizer, settings, step)
+            with _divergence_named(step + 1, settings):
+                result = train_step(jepa, batch, sampler, optimizer, settings, step)
             log.count(batch.draw)
             step += 1
             meter.windows += len(batch.draw)
-            if step % settings.log_every == 0 or step == settings.steps:
+            done = step == settings.steps
+            if done or step % settings.log_every == 0:
                 row = _row(step, settings, result, sampler, meter)
                 log.add(row, _snapshot(step, settings, sampler))
                 on_log(row, log)
-            done = step == settings.steps
             if done or interrupted() or step % settings.checkpoint_every == 0:
+                with _divergence_named(step, settings):
+                    _check_finite(result)  # such weights shall never become a checkpoint
                 _save(run, step, jepa, optimizer, sampler, log)
             if done or interrupted():
                 break
@@ -84,15 +95,20 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {name!r} was asked for, but torch sees no GPU; use device=cpu")
+        raise DeviceError(f"device {name!r} was asked for, but torch sees no GPU; use device=cpu")
     return torch.device(name)
 
 
 class _Meter:
-    """Windows and seconds since the last logged row."""
+    """Windows a second since the last logged row, and seconds of training in all.
 
-    def __init__(self) -> None:
-        self.windows, self.since, self.start = 0, time.perf_counter(), time.perf_counter()
+    Args:
+        before: Seconds that the run took before it was resumed.
+    """
+
+    def __init__(self, before: float) -> None:
+        self.windows, self.since = 0, time.perf_counter()
+        self.start = self.since - before
 
     def read(self) -> tuple[float, float]:
         now = time.perf_counter()
@@ -104,11 +120,6 @@ class _Meter:
 def _row(
     step: int, settings: TrainSettings, result: StepResult, sampler: Sampler, meter: _Meter
 ) -> dict[str, Any]:
-    if not math.isfinite(float(result.loss)):
-        raise Diverged(
-            f"loss is {float(result.loss)} at step {step}; the run stands at its last checkpoint: "
-            f"lower lr (now {settings.lr}) or raise warmup (now {settings.warmup})"
-        )
     terms = collapse_terms(result.tokens.float())
     rate, seconds = meter.read()
     return {
@@ -176,6 +187,26 @@ def _resume(
     sampler.load_state_dict(state["sampler"])
     log.load_state_dict(state["log"])
     return int(state["step"])
+
+
+def _check_finite(result: StepResult) -> None:
+    for name in ("loss", "regulariser", "grad_norm"):
+        value = float(getattr(result, name))
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value}")
+
+
+@contextmanager
+def _divergence_named(step: int, settings: TrainSettings) -> Iterator[None]:
+    """Say where the run stands and what a person can do about a step that was not finite."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise Diverged(
+            f"training diverged at step {step}: {error}; the run stands at its last checkpoint: "
+            f"start again with a lower lr (now {settings.lr}) or a longer warmup (now "
+            f"{settings.warmup})"
+        ) from error
 
 
 @contextmanager

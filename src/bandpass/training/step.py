@@ -46,6 +46,9 @@ def train_step(
         optimizer: AdamW over ``parameter_groups(jepa)``.
         settings: Budget and weights.
         step: Steps done before this one; with the seed it determines masks and projections.
+
+    Raises:
+        FloatingPointError: If no loss is finite.
     """
     fraction = step / settings.steps
     output = forward(jepa, batch.values, batch.observed, settings, step)

@@ -8,11 +8,12 @@ from bandpass.recipes.recipe import Recipe, RecipeError, WindowSettings
 from bandpass.training import TrainSettings
 
 
-def model(dim: int, depth: int, heads: int, patch: int = 4) -> JEPASettings:
+def model(dim: int, depth: int, heads: int, *, widen: int = 2) -> JEPASettings:
     """Encoder of a given size with a predictor as wide and two blocks deep."""
+    mlp = widen * dim
     return JEPASettings(
-        encoder=EncoderSettings(patch=patch, dim=dim, depth=depth, heads=heads, mlp=2 * dim),
-        predictor=PredictorSettings(dim=dim, depth=2, heads=heads, mlp=2 * dim),
+        encoder=EncoderSettings(dim=dim, depth=depth, heads=heads, mlp=mlp),
+        predictor=PredictorSettings(dim=dim, depth=2, heads=heads, mlp=mlp),
     )
 
 
@@ -28,8 +29,8 @@ def control(recipe: Recipe) -> Recipe:
 
 
 # Pilots (experiments/LOG.md): the encoder gained most from a teacher that follows quickly and from
-# the latent loss alone. On a short budget a momentum of .996 leaves the teacher at its random start,
-# and a raw readout pulls the encoder back to what raw features hold already.
+# the latent loss alone. On a short budget a momentum of .996 leaves the teacher at its random
+# start, and a raw readout pulls the encoder back to what raw features hold already.
 SERIES = Recipe(
     name="series",
     model=model(64, 2, 4),
@@ -50,7 +51,7 @@ _RECIPES = (
         model=model(48, 2, 4),
         train=replace(SERIES.train, steps=600),
     ),
-    replace(SERIES, name="series-tiny", model=model(32, 2, 4)),
+    replace(SERIES, name="series-tiny", model=model(40, 2, 4)),
     replace(
         SERIES,
         name="series-sigreg",
@@ -63,7 +64,7 @@ _RECIPES = (
         model=replace(SERIES.model, target="same-encoder"),
         train=replace(SERIES.train, regulariser="vicreg", regulariser_weight=0.1),
     ),
-    replace(SERIES, name="series-vit-s", model=model(384, 12, 6)),
+    replace(SERIES, name="series-vit-s", model=model(384, 12, 6, widen=4)),
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}

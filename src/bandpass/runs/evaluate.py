@@ -1,6 +1,6 @@
 """Evaluate a finished run with frozen encoders, beside its controls; nothing is retrained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,24 +23,27 @@ MAP = 1500
 BLOCK = 8
 """Window lengths in one block of the bootstrap: overlapping windows are dependent."""
 
-Encode = Callable[[Windows, np.ndarray], np.ndarray]
+NEXT_STATE, FUTURE = "next-state readout", "future readout"
+
+Pair = tuple[np.ndarray, np.ndarray]
+"""Vectors of the fit windows and of the test windows."""
 
 
 @dataclass(frozen=True)
-class Encoder:
-    """A way to turn windows into vectors.
+class View:
+    """The windows as one encoder sees them.
 
     Attributes:
-        name: How the encoder is called in the tables.
+        encoder: How the encoder is called in the tables.
         pooling: How tokens became one vector.
-        embed: Vectors of whole windows.
-        readouts: By task, vectors that have not seen the last quarter of the window.
+        whole: Vectors of whole windows.
+        past: By readout task, vectors that have not seen the last quarter of the window.
     """
 
-    name: str
+    encoder: str
     pooling: str
-    embed: Encode
-    readouts: dict[str, Encode]
+    whole: Pair
+    past: dict[str, Pair]
 
 
 def evaluate(path: Path, on_task: Callable[[str], None] = lambda name: None) -> list[Row]:
@@ -59,18 +62,16 @@ def evaluate(path: Path, on_task: Callable[[str], None] = lambda name: None) -> 
     """
     run = open_run(path)
     store = run.open_store()
-    seed = run.recipe.train.seed
+    seed, names = run.recipe.train.seed, list(store.regimes)
     fit = _Split(build_windows(run.recipe, store, "train"), FIT)
     test = _Split(build_windows(run.recipe, store, "test"), TEST)
-    rows: list[Row] = []
-    points: list[Row] = []
-    for encoder in _encoders(run, len(store.channels)):
-        on_task(f"{encoder.name}, {encoder.pooling}")
-        found = _probe(encoder, fit, test, list(store.regimes), seed)
-        rows += [_row(encoder.name, encoder.pooling, *each) for each in found]
-        if encoder.pooling != "mean":
-            points += _map(encoder, test, list(store.regimes))
-    rows += _persistence(test, seed)
+    rows, points = _persistence(test, seed), list[Row]()
+    for view in _views(run, fit, test):
+        on_task(f"{view.encoder}, {view.pooling}")
+        found = _probe(view, fit, test, names, seed)
+        rows += [_row(view.encoder, view.pooling, *each) for each in found]
+        if view.pooling != "mean":
+            points += _map(view, test, names)
     write_table(path / "evaluation.parquet", rows)
     write_table(path / "map.parquet", points)
     return rows
@@ -82,75 +83,65 @@ class _Split:
     def __init__(self, windows: Windows, most: int) -> None:
         self.windows = windows
         self.ids = _evenly(len(windows), most)
+        self.past = slice(round(windows.length * (1 - frozen.FUTURE)))
         series, starts = windows.locate(self.ids)
-        self.visible = round(windows.length * (1 - frozen.FUTURE))
-        batches = list(frozen.batches(windows, self.ids))
+        ahead, last = [], []
+        for batch in frozen.batches(windows, self.ids):
+            hidden = slice(self.past.stop, None)
+            ahead.append(frozen.mean_rows(batch.values[:, hidden], batch.observed[:, hidden]))
+            last.append(frozen.last_rows(batch.values[:, self.past], batch.observed[:, self.past]))
         self.side = Side(
             labels=windows.labels(self.ids),
             regimes=windows.regimes(self.ids),
             series=series,
             starts=starts,
             groups=block_groups(series, starts, BLOCK * windows.length),
-            targets=np.concatenate(
-                [
-                    frozen.mean_rows(b.values[:, self.visible :], b.observed[:, self.visible :])
-                    for b in batches
-                ]
-            ),
-            last=np.concatenate(
-                [
-                    frozen.last_rows(b.values[:, : self.visible], b.observed[:, : self.visible])
-                    for b in batches
-                ]
-            ),
+            targets=np.concatenate(ahead),
+            last=np.concatenate(last),
         )
 
 
-def _evenly(total: int, most: int) -> np.ndarray:
-    return np.unique(np.linspace(0, total - 1, min(total, most)).astype(np.int64))
-
-
-def _encoders(run: Run, channels: int) -> list[Encoder]:
+def _views(run: Run, fit: _Split, test: _Split) -> Iterator[View]:
+    """Encode all windows once per model; mean pooling is the first half of mean+std."""
     store = run.open_store()
-    fresh = build_jepa(run.recipe, channels).eval()
-    models = [("pretrained", run.load_jepa(store)), ("random-init", fresh)]
+    models = {
+        "pretrained": run.load_jepa(store),
+        "random-init": build_jepa(run.recipe, len(store.channels)).eval(),
+    }
     if checkpoint.latest(run.path / CONTROL) is not None:
-        models.append((CONTROL, open_run(run.path / CONTROL).load_jepa(store)))
-    found = [_of_model(name, jepa, pooling) for name, jepa in models for pooling in frozen.POOLINGS]
-    visible = slice(round(run.recipe.windows.length * (1 - frozen.FUTURE)))
-    raw = Encoder(
-        "raw-features",
-        "summary",
-        frozen.raw_windows,
-        {"next-state readout": lambda windows, ids: frozen.raw_windows(windows, ids, visible)},
-    )
-    return [*found, raw]
+        models[CONTROL] = open_run(run.path / CONTROL).load_jepa(store)
+    for name, jepa in models.items():
+        whole = _of_both(fit, test, jepa, frozen.embed_windows)
+        past = _of_both(fit, test, jepa, frozen.embed_past)
+        ahead = _of_both(fit, test, jepa, frozen.foresee_windows)
+        dim = jepa.settings.encoder.dim
+        mean, past_mean = ((a[:, :dim], b[:, :dim]) for a, b in (whole, past))
+        yield View(name, "mean", mean, {NEXT_STATE: past_mean, FUTURE: ahead})
+        yield View(name, "mean+std", whole, {NEXT_STATE: past})
+    sides = (fit, test)
+    fit_raw, test_raw = (frozen.raw_windows(s.windows, s.ids) for s in sides)
+    fit_past, test_past = (frozen.raw_windows(s.windows, s.ids, s.past) for s in sides)
+    yield View("raw-features", "summary", (fit_raw, test_raw), {NEXT_STATE: (fit_past, test_past)})
 
 
-def _of_model(name: str, jepa: JEPA, pooling: str) -> Encoder:
-    def embed(windows: Windows, ids: np.ndarray) -> np.ndarray:
-        return frozen.embed_windows(jepa, windows, ids, pooling)
-
-    def embed_past(windows: Windows, ids: np.ndarray) -> np.ndarray:
-        return frozen.embed_windows(jepa, windows, ids, pooling, past_only=True)
-
-    def foresee(windows: Windows, ids: np.ndarray) -> np.ndarray:
-        return frozen.foresee_windows(jepa, windows, ids)
-
-    readouts = {"next-state readout": embed_past, "future readout": foresee}
-    return Encoder(name, pooling, embed, readouts)
+def _of_both(
+    fit: _Split,
+    test: _Split,
+    jepa: JEPA,
+    encode: Callable[[JEPA, Windows, np.ndarray], np.ndarray],
+) -> Pair:
+    return encode(jepa, fit.windows, fit.ids), encode(jepa, test.windows, test.ids)
 
 
-def _probe(encoder: Encoder, fit: _Split, test: _Split, names: list[str], seed: int) -> Found:
+def _probe(view: View, fit: _Split, test: _Split, names: list[str], seed: int) -> Found:
     of, on = fit.side, test.side
-    known, scored = encoder.embed(fit.windows, fit.ids), encoder.embed(test.windows, test.ids)
+    known, scored = view.whole
     events = tasks.event_probes(known, scored, of, seed)
     yield from tasks.rare_events(events, on, seed)
     yield from tasks.regimes(known, scored, of, on, seed)
     if events:
         yield from tasks.retention(known, scored, of, on, events["logistic"], seed)
-    for task, ahead in encoder.readouts.items():
-        past = ahead(fit.windows, fit.ids), ahead(test.windows, test.ids)
+    for task, past in view.past.items():
         yield from tasks.readout(task, *past, of, on, seed)
     yield from tasks.geometry(scored, on, test.windows.length, names, seed)
 
@@ -163,20 +154,19 @@ def _row(encoder: str, pooling: str, task: str, metric: str, estimate: Estimate)
 def _persistence(test: _Split, seed: int) -> list[Row]:
     """Score the forecast that nothing changes."""
     found, _ = r2(test.side.last, test.side.targets, test.side.groups, seed=seed)
-    names = ("next-state readout", "future readout")
-    return [_row("persistence", "none", task, "r2", found) for task in names]
+    return [_row("persistence", "none", task, "r2", found) for task in (NEXT_STATE, FUTURE)]
 
 
-def _map(encoder: Encoder, test: _Split, names: list[str]) -> list[Row]:
+def _map(view: View, test: _Split, names: list[str]) -> list[Row]:
     """Project test embeddings on their two leading principal axes."""
     chosen = _evenly(len(test.ids), MAP)
-    cloud = encoder.embed(test.windows, test.ids[chosen]).astype(np.float64)
+    cloud = view.whole[1][chosen].astype(np.float64)
     cloud = (cloud - cloud.mean(axis=0)) / np.maximum(cloud.std(axis=0), 1e-9)
     axes = np.linalg.svd(cloud, full_matrices=False)[2][:2]
     regimes = test.side.regimes[chosen]
     return [
         {
-            "encoder": encoder.name,
+            "encoder": view.encoder,
             "id": int(window),
             "x": float(x),
             "y": float(y),
@@ -184,3 +174,7 @@ def _map(encoder: Encoder, test: _Split, names: list[str]) -> list[Row]:
         }
         for window, (x, y), regime in zip(test.ids[chosen], cloud @ axes.T, regimes, strict=True)
     ]
+
+
+def _evenly(total: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, total - 1, min(total, most)).astype(np.int64))

@@ -27,26 +27,16 @@ def batches(windows: Windows, ids: np.ndarray) -> Iterator[Batch]:
         yield windows[ids[start : start + BATCH]]
 
 
-@torch.no_grad()
 def embed_windows(
-    jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str, *, past_only: bool = False
+    jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str = "mean+std"
 ) -> np.ndarray:
-    """Embed the windows ``ids`` of a corpus as pooled tokens, (n, dim) or (n, 2 dim) float32.
+    """Embed the windows ``ids`` of a corpus as pooled tokens, (n, dim) or (n, 2 dim) float32."""
+    return _pooled(jepa, windows, ids, pooling, past_only=False)
 
-    Args:
-        jepa: The frozen model.
-        windows: The corpus.
-        ids: Which windows.
-        pooling: A name in ``POOLINGS``.
-        past_only: Hide the last ``FUTURE`` of each window from the encoder.
-    """
-    device = next(jepa.parameters()).device
-    found = []
-    for batch in batches(windows, ids):
-        keep = _future_mask(jepa, len(batch.values)).context.to(device) if past_only else None
-        tokens = jepa.embed(batch.values.to(device), batch.observed.to(device), keep)
-        found.append(POOLINGS[pooling](tokens.float()).cpu().numpy())
-    return np.concatenate(found)
+
+def embed_past(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray:
+    """Embed the windows ``ids`` without their last ``FUTURE``, mean+std pooled, (n, 2 dim)."""
+    return _pooled(jepa, windows, ids, "mean+std", past_only=True)
 
 
 @torch.no_grad()
@@ -58,6 +48,19 @@ def foresee_windows(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray
         mask = _future_mask(jepa, len(batch.values)).to(device)
         hidden = jepa.foresee(batch.values.to(device), batch.observed.to(device), mask)
         found.append(hidden.float().mean(dim=1).cpu().numpy())
+    return np.concatenate(found)
+
+
+@torch.no_grad()
+def _pooled(
+    jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str, *, past_only: bool
+) -> np.ndarray:
+    device = next(jepa.parameters()).device
+    found = []
+    for batch in batches(windows, ids):
+        keep = _future_mask(jepa, len(batch.values)).context.to(device) if past_only else None
+        tokens = jepa.embed(batch.values.to(device), batch.observed.to(device), keep)
+        found.append(POOLINGS[pooling](tokens.float()).cpu().numpy())
     return np.concatenate(found)
 
 

@@ -104,7 +104,7 @@ def _quarantine(rng: np.random.Generator) -> dict:
         "reason": ["extreme", "repeated-extreme", "not finite"] * 7,
         "z": np.where(np.arange(n) % 3 == 2, np.nan, 8 + 10 * rng.random(n)),
         "visits": rng.integers(1, 6, n),
-        "channels": [["pressure", "flow", "temperature"]] * n,
+        "channels": [["pressure", "flow", "temperature-at-the-outlet"]] * n,
         "values": values,
     }
 

@@ -44,6 +44,10 @@ frame.onload = () => {{
     sections: [...page.querySelectorAll("section")].map(node => node.id),
     svgs: [...page.querySelectorAll("svg")].map(svg => [box(svg).width, box(svg).height]),
     drawn: [...page.querySelectorAll("svg")].map(svg => svg.querySelectorAll("path").length),
+    spilled: [...page.querySelectorAll("figure")].flatMap(figure =>
+      [...figure.querySelectorAll("svg text")].filter(text => box(text).width > 0 &&
+        (box(text).right > box(figure).right || box(text).left < box(figure).left))
+      .map(text => text.textContent)),
     resources: view.performance.getEntriesByType("resource").map(entry => entry.name),
     ground: view.getComputedStyle(page.body).backgroundColor,
     text: view.getComputedStyle(page.querySelector("svg text")).fill,
@@ -118,6 +122,7 @@ def test_page_renders_whole_and_fits(report: Path, width: int) -> None:
     assert min(seen["drawn"]) > 3
     assert seen["overflow"] == 0
     assert seen["wide"] == []
+    assert seen["spilled"] == []
     assert seen["requests"] == []
     assert seen["console"] == []
 

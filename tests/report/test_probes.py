@@ -32,7 +32,7 @@ def test_direction(metric: str, expected: int) -> None:
 def test_verdict_beats_when_intervals_lie_apart() -> None:
     says = verdict("regimes", [BASE, RANDOM])
     assert says.outcome == "yes"
-    assert says.label == "regimes: beats random init"
+    assert says.label == "Regimes: beats random init"
     assert "0.700 [0.680, 0.720] against 0.600" in says.sentence
 
 
@@ -93,5 +93,5 @@ def test_primary_prefers_a_metric_with_an_interval() -> None:
 def test_headline_counts_and_admits() -> None:
     won, lost = verdict("a", [BASE, RANDOM]), verdict("b", [BASE, replace(BASE, row="random-init")])
     assert headline([won]).outcome == "yes"
-    assert "1 of 2 tasks" in headline([won, lost]).sentence
+    assert "on 1 of 2 tasks" in headline([won, lost]).sentence
     assert headline([lost]).outcome == "no"

@@ -53,11 +53,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Card:
-    """A quarantined window: heading, facts in words, and its signals."""
+    """A quarantined window: heading, facts in words, its signals, and (token, channel) names."""
 
     heading: str
     facts: Sequence[tuple[str, str]]
     svg: str
+    legend: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)

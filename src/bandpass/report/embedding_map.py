@@ -19,6 +19,8 @@ from bandpass.report.tables import Run, rows
 
 MOST_POINTS = 1500
 LEAST_POINTS = 40  # per regime, so that rare ones stay visible
+COMMON = 0.05  # regimes with a larger share are drawn small and faint
+ROOM = 0.25  # of the middle 98%, left around it before outliers are moved to the edge
 NAMELESS = "unlabelled"
 
 
@@ -57,20 +59,24 @@ def regime_places(run: Run) -> dict[str, int]:
 def _scatter(run: Run, encoder: str, places: Mapping[str, int]) -> Picture:
     table = run.map
     here = np.flatnonzero((table["encoder"] == encoder) & np.isfinite(table["x"] + table["y"]))
-    with panel(height=4.2) as (figure, axes):
-        drawn = 0
+    x, beyond_x = _framed(table["x"][here])
+    y, beyond_y = _framed(table["y"][here])
+    drawn = 0
+    with panel(height=3.9) as (figure, axes):
         for name, place in places.items():
-            members = here[table["regime"][here] == name]
+            members = np.flatnonzero(table["regime"][here] == name)
             few = _thinned(members, len(here))
             drawn += len(few)
+            common = len(members) > COMMON * len(here)
             axes.plot(
-                *(table["x"][few], table["y"][few]),
+                *(x[few], y[few]),
                 linestyle="none",
                 marker=MARKERS[place % len(MARKERS)],
-                markersize=3.4 if place == 0 else 4.4,
+                markersize=3 if common else 4.4,
                 markeredgewidth=0,
                 color=colour(class_token(place)),
-                alpha=0.4 if place == 0 else 0.8,
+                alpha=0.4 if common else 0.85,
+                clip_on=False,
             )
         axes.set(xticks=[], yticks=[], xlabel="first map axis (no unit)", ylabel="second map axis")
         axes.grid(visible=False)
@@ -78,7 +84,19 @@ def _scatter(run: Run, encoder: str, places: Mapping[str, int]) -> Picture:
     note = f"{len(here):,} windows."
     if drawn < len(here):
         note = f"{drawn:,} of {len(here):,} windows, rare regimes thinned least."
+    if beyond := int((beyond_x | beyond_y).sum()):
+        note += f" {beyond:,} outlying windows are drawn on the edge."
     return Picture(f"{encoder}: do regimes form their own regions?", svg, note)
+
+
+def _framed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Move outliers to the edge of a frame around the middle 98%; also say which they were."""
+    if len(values) == 0:
+        return values, np.zeros(0, dtype=bool)
+    low, high = np.quantile(values, [0.01, 0.99])
+    room = ROOM * (high - low)
+    framed = np.clip(values, low - room, high + room)
+    return framed, framed != values
 
 
 def _thinned(members: np.ndarray, total: int) -> np.ndarray:

@@ -44,9 +44,9 @@ def _rare(run: Run) -> Verdict | None:
 
 def _corrupt(run: Run) -> Verdict | None:
     shares = shares_of(run.slots, "corrupt")
-    if shares is None:
+    faulty = [i for i, name in enumerate(shares.names) if name != CLEAN] if shares else []
+    if shares is None or not faulty:
         return None
-    faulty = [i for i, name in enumerate(shares.names) if name != CLEAN]
     natural, drawn = shares.natural[faulty].sum(), shares.final[faulty].sum()
     sentence = (
         f"Windows with known faults took {drawn:.1%} of the slots; they are {natural:.1%} of the "

@@ -128,7 +128,7 @@ def verdict(task: str, scores: Sequence[Score], rival: str = RANDOM) -> Verdict:
     pairs = _pairs([s for s in scores if s.metric == metric], rival) if metric else []
     if not pairs:
         missing = f"There is no pretrained row beside a row of {name} with the same pooling."
-        return Verdict("open", f"{task}: not compared with {name}", missing)
+        return Verdict("open", f"{_title(task)}: not compared with {name}", missing)
     ours, control = max(pairs, key=lambda pair: direction(pair[1].metric) * pair[1].value)
     outcome, label, reason = _compare(ours, control)
     sentence = (
@@ -137,7 +137,7 @@ def verdict(task: str, scores: Sequence[Score], rival: str = RANDOM) -> Verdict:
     )
     if rival == RANDOM:
         sentence += _stronger(ours, scores)
-    return Verdict(outcome, f"{task}: {label} {name}", sentence)
+    return Verdict(outcome, f"{_title(task)}: {label} {name}", sentence)
 
 
 def _pairs(scores: Sequence[Score], rival: str) -> list[tuple[Score, Score]]:
@@ -181,10 +181,10 @@ def headline(verdicts: Sequence[Verdict]) -> Verdict:
     count = {outcome: sum(v.outcome == outcome for v in verdicts) for outcome in ("yes", "no")}
     total = len(verdicts)
     tasks = "task" if total == 1 else "tasks"
-    says = f"On {count['yes']} of {total} {tasks} the pretrained encoder beats random init"
-    says += f", on {count['no']} it is worse" if count["no"] else ""
+    says = f"The pretrained encoder beats random init on {count['yes']} of {total} {tasks}"
+    says += f" and is worse on {count['no']}" if count["no"] else ""
     rest = total - count["yes"] - count["no"]
-    says += f", on {rest} nothing is shown." if rest else "."
+    says += f"; on {rest} the intervals overlap or are missing." if rest else "."
     if count["yes"] == 0:
         return Verdict("no", "Does it beat random init? Not on this evidence", says)
     label = "Does it beat random init? Yes" if count["yes"] == total else "On some tasks"
@@ -196,7 +196,11 @@ def words(name: str) -> str:
     """A metric's name as one reads it."""
     parts = [_SPELLED.get(part, part) for part in name.split("_")]
     text = " ".join(parts).replace("macro F1", "macro-F1")
-    return text[0].upper() + text[1:]
+    return _title(text)
+
+
+def _title(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def interval(score: Score) -> str:

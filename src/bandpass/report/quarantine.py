@@ -7,7 +7,6 @@ from bandpass.report.drawing import colour, panel, to_svg
 from bandpass.report.tables import Columns, Run, rows
 
 MOST_CARDS = 18
-_TIGHT = {"handlelength": 0.9, "handletextpad": 0.4, "columnspacing": 0.9, "borderaxespad": 0.2}
 _TOKENS = ("c1", "c2", "c3", "c4")
 
 
@@ -66,19 +65,20 @@ def _card(table: Columns, i: int) -> Card:
         ("start row", f"{table['start'][i]:,}"),
         ("visits", f"{table['visits'][i]:,}"),
     )
-    return Card(str(table["series"][i]), facts, _signals(table, i))
+    legend = [(_token(k), str(name)) for k, name in enumerate(table["channels"][i])]
+    return Card(str(table["series"][i]), facts, _signals(table, i), legend)
+
+
+def _token(channel: int) -> str:
+    return _TOKENS[channel % len(_TOKENS)]
 
 
 def _signals(table: Columns, i: int) -> str:
-    channels, values = table["channels"][i], table["values"][i]
-    with panel(width=3.0, height=1.7) as (figure, axes):
-        for k, (name, signal) in enumerate(zip(channels, values, strict=True)):
+    with panel(width=3.0, height=1.6) as (figure, axes):
+        for k, signal in enumerate(table["values"][i]):
             y = np.array(signal, dtype=float)  # None (missing) becomes NaN: a gap in the line
-            token = _TOKENS[k % len(_TOKENS)]
-            axes.plot(y, color=colour(token), linewidth=1.1, label=str(name))
+            axes.plot(y, color=colour(_token(k)), linewidth=1.1)
         axes.set(xlabel="row of the window", ylabel="value (sd)")
         axes.margins(x=0.01)
-        if channels:
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, **_TIGHT)
-        names = ", ".join(map(str, channels))
+        names = ", ".join(map(str, table["channels"][i]))
         return to_svg(figure, f"Quarantined window {table['id'][i]}, channels {names}")

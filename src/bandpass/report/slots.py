@@ -128,7 +128,7 @@ def _bars(run: Run, word: str, shares: Shares) -> Picture:
     dwarfs = len(shares.names) > 1 and shares.natural[0] > _DWARFS
     chosen = range(int(dwarfs), len(shares.names))
     with panel(height=2.9) as (figure, axes):
-        at = np.arange(len(chosen))[::-1]
+        at, spare = np.arange(len(chosen))[::-1], max(0, 3 - len(chosen)) / 2
         for y, i in zip(at, chosen, strict=True):
             final, natural = shares.final[i], shares.natural[i]
             axes.barh(y + 0.19, natural, 0.32, color=colour("muted"), alpha=0.45)
@@ -139,7 +139,7 @@ def _bars(run: Run, word: str, shares: Shares) -> Picture:
         axes.set_yticks(at, [shares.names[i] for i in chosen])
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(right=1.15 * axes.get_xlim()[1])
-        axes.set(xlabel="share", ylim=(-0.7, max(len(chosen), 3) - 0.4))
+        axes.set(xlabel="share", ylim=(-0.7 - spare, len(chosen) - 0.4 + spare))
         percent_axis(axes.xaxis)
         svg = to_svg(figure, f"Natural and drawn share by {word}, whole run, {run.name}")
     note = "Grey: natural share. Coloured: share of all slots, and their ratio."

@@ -33,7 +33,12 @@ def training_section(runs: Sequence[Run]) -> Section:
     if rows(run.metrics) == 0:
         absent = "No step has been logged yet, so there are no training curves to show."
         return Section(*section, absent, ())
-    pictures = [_loss(run), _collapse(run), _compare(runs, "rank"), _rate(runs)]
+    pictures = [
+        _loss(run, alone=len(runs) == 1),
+        _collapse(run),
+        _compare(runs, "rank"),
+        _rate(runs),
+    ]
     if np.isfinite(run.metrics["ess"]).any():
         pictures.insert(3, _compare(runs, "ess"))
     pictures.append(_compare(runs, "grad_norm"))
@@ -71,7 +76,7 @@ def _course(values: np.ndarray) -> str:
     return f"from {logged[0]:.3g} to {logged[-1]:.3g}" if len(logged) else "unlogged"
 
 
-def _loss(run: Run) -> Picture:
+def _loss(run: Run, *, alone: bool) -> Picture:
     metrics = run.metrics
     with panel() as (figure, axes):
         for name, token in PARTS.items():
@@ -85,6 +90,8 @@ def _loss(run: Run) -> Picture:
     note = "Faint: as logged. Solid: running median. Parts are before their weights."
     if warned(metrics).any():
         note += " Red ticks on the step axis: collapse warnings."
+    if not alone:  # each run predicts its own targets, so a lower loss is not a better model
+        note += " Only this run: losses against different targets cannot be compared."
     return Picture("Loss: does it fall and stay down?", svg, note)
 
 

@@ -7,6 +7,7 @@ the page cache and are given back when others need them.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import threading
@@ -84,6 +85,7 @@ def main() -> int:
     arguments = parser.parse_args()
     gigabytes = 0.2 if arguments.quick else arguments.gigabytes
     torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that the folder goes too
     series = max(round(gigabytes * 1e9 / (4 * ROWS * CHANNELS)), 1)
 
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, watched() as peak:

@@ -127,7 +127,7 @@ def _row(
         "fraction": step / settings.steps,
         "loss": float(result.loss),
         "prediction": float(result.prediction),
-        "grounding": float(result.grounding),
+        "grounding": float(result.grounding) if settings.grounded else math.nan,
         "regulariser": float(result.regulariser),
         "lr": result.lr,
         "momentum": result.momentum,

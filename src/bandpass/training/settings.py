@@ -21,7 +21,7 @@ class TrainSettings:
         momentum: EMA momentum of the teacher at the first step.
         final_momentum: EMA momentum at the last step (cosine in between).
         prediction: Weight of the latent prediction loss.
-        grounding: Weight of the raw readout of the predictor.
+        grounding: Weight of the raw readout of the predictor; it counts as surprise too.
         final_grounding: The same at the end of the budget (linear in between).
         regulariser: A name in ``losses.REGULARISERS``, or "none".
         regulariser_weight: Its weight, added to the other terms.
@@ -57,6 +57,11 @@ class TrainSettings:
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 200
+
+    @property
+    def grounded(self) -> bool:
+        """Whether the raw readout of the predictor is trained at any time."""
+        return max(self.grounding, self.final_grounding) > 0
 
     def __post_init__(self) -> None:
         """Refuse what would only fail, or be ignored, once training is under way."""

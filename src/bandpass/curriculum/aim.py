@@ -36,8 +36,8 @@ class Aim:
         strength: lambda.
         typical: (buckets,) median position on the score axis, in bins.
         location: (buckets,) median of the surprising part, in bins.
-        scale: (buckets,) robust scale of the surprising part; infinite while nothing may be
-            called extreme: in warm-up, or before enough was observed.
+        scale: (buckets,) robust scale of it, or of the whole if wider; infinite while nothing
+            may be called extreme: in warm-up, or before enough was observed.
     """
 
     weights: Floats
@@ -117,6 +117,8 @@ def take_aim(
     strength = strongest(share, target) if active else 0.0
     everywhere = np.arange(len(drawable))
     location, scale = tail(counts, settings.surprising)
+    # Of a plain bell the tail alone is narrower than the whole: take whichever is wider.
+    scale = np.maximum(scale, tail(counts, 0.0)[1])
     judging = guarded and histogram.ready()
     return Aim(
         weights=cell_weights(everywhere, drawable, u, strength, settings),

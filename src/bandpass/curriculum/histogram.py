@@ -53,9 +53,8 @@ def position(counts: Floats, q: float) -> Floats:
 def tail(counts: Floats, q: float) -> tuple[Floats, Floats]:
     """Median and 1.4826 MAD of the part of each row above its q-quantile, in bins.
 
-    The scale is taken there because on a stream that is mostly background the MAD of the
-    whole is that of the background, and the rare states that one looks for lie many of those
-    away from it.
+    On a stream that is mostly background, median and MAD of the whole are those of the
+    background, and the rare states that one looks for lie many of those away from it.
 
     Args:
         counts: (R, BINS), each with some mass.

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 STRONGEST = 32.0  # exp(16) over the median: beyond it every rule has reached its limit
-HALVINGS = 16  # of [0, STRONGEST]: lambda to 5e-4
+HALVINGS = 10  # of [0, STRONGEST]: lambda to 0.03, the effective share to about 0.002
 
 
 def mixture(h: Floats, counts: Counts, *, floor: float, cap: float) -> Floats:

@@ -20,7 +20,8 @@ class BandSettings:
         shoulder: Weight of the less surprising half under the exponential rule, in (0, 1].
         top: Share of the most surprising windows that the two-level rule lifts, in (0, 1).
         extreme: Robust z in log-loss units above which a window is quarantined.
-        surprising: Quantile above which the location and scale of that z are taken, in [0, 1).
+        surprising: Quantile above which the median and MAD for that z are taken, in [0, 1);
+            the MAD of the whole bucket is used where it is wider.
         decay: Per step, of the histograms and the target variance, in (0, 1).
         min_effective: Observations (after decay) below which a bucket borrows from the pool.
         staleness: Time constant, in epochs, with which an unvisited score fades.

@@ -1,12 +1,14 @@
 """Every command: parse, call, print. The work is done in ``bandpass.runs`` and below it."""
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 app = typer.Typer(
     help="Train JEPAs on long temporal streams, spending compute where windows still teach.",
@@ -57,15 +59,13 @@ def sources() -> None:
     from bandpass.data.sources import SOURCES
 
     for source in SOURCES.values():
-        table = Table(
-            title=f"{source.name}: {source.title}", show_header=False, title_justify="left"
-        )
-        table.add_row("licence", source.licence)
-        table.add_row("home", source.home)
-        table.add_row("layout", source.layout)
+        console.print(Text(source.name, style="bold"), Text(source.title))
+        console.print(Text(f"  licence  {source.licence}\n  home     {source.home}\n"), end="")
+        layout = textwrap.indent(source.layout, " " * 11).strip()
+        console.print(Text(f"  layout   {layout}"), soft_wrap=True)  # columns line up as written
         for name, text in source.options.items():
-            table.add_row(f"option {name}=", text)
-        console.print(table)
+            console.print(Text(f"  option   {name}=  {text}"))
+        console.print()
 
 
 @app.command()

@@ -26,6 +26,10 @@ SHOWN = (
 )
 
 
+NOTES = 8
+"""Notes of a store that are printed; the manifest has them all."""
+
+
 class Training:
     """Live progress of training: bar with ETA, rate, loss, and slot shares beside natural ones.
 
@@ -150,11 +154,14 @@ def store_summary(store: Store) -> Table:
     table = Table(title=f"store {store.path}", show_header=False, title_justify="left")
     table.add_row("rows", f"{store.rows:,}")
     table.add_row("series", f"{store.series.num_rows} of {store.entities.num_rows} entities")
-    table.add_row("channels", ", ".join(store.channels))
+    table.add_row("channels", Text(", ".join(store.channels)))
     segments = store.segments.to_pylist()
     for split in sorted({segment["split"] for segment in segments}):
         rows = sum(s["stop"] - s["start"] for s in segments if s["split"] == split)
         table.add_row(split, f"{rows:,} rows")
-    for note in store.manifest["notes"]:
-        table.add_row("note", str(note))
+    notes = [str(note) for note in store.manifest["notes"]]
+    for note in notes[:NOTES]:
+        table.add_row("note", Text(note))
+    if len(notes) > NOTES:
+        table.add_row("", f"{len(notes) - NOTES} more notes in {store.path / 'manifest.json'}")
     return table

@@ -3,7 +3,7 @@
 import sys
 import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -106,7 +106,7 @@ def prepare(
         if source != "plant":
             raise typer.BadParameter(f"{source} reads raw files: say where with --raw DIR")
         raw = store
-    given = _pairs(options or [])
+    given: dict[str, Any] = dict(_pairs(options or []))
     with preparing(console) as progress:
         made = run(chosen, raw, store, overwrite=overwrite, progress=progress, **given)
     console.print(store_summary(made))
@@ -198,7 +198,8 @@ def _expected() -> tuple[type[Exception], ...]:
         return ()
     from bandpass.data import DataError, StoreError
 
-    found: list[type[Exception]] = [DataError, StoreError]
+    # The text of an OSError names the file and what is wrong with it: a full disk, say.
+    found: list[type[Exception]] = [DataError, StoreError, OSError]
     if "bandpass.recipes" in sys.modules:
         from bandpass.recipes import RecipeError
 
@@ -218,4 +219,4 @@ def _expected() -> tuple[type[Exception], ...]:
 def _plain(error: Exception) -> str:
     from rich.markup import escape
 
-    return escape(str(error))
+    return escape(" ".join(str(error).split()))

@@ -1,8 +1,9 @@
 """Frozen-embedding probes: fit on labelled embeddings, return class probabilities.
 
 A probe is a function `(fit_features (n, d), fit_labels (n,), features (m, d), *, seed)` ->
-probabilities (m, k), whose columns follow `numpy.unique(fit_labels)` and whose rows sum to 1. With a single class in the fit part every probe returns a column of ones. Label
-filtering is the caller's (a negative label is just another class here).
+probabilities (m, k), whose columns follow `numpy.unique(fit_labels)` and whose rows sum to 1. With
+a single class in the fit part every probe returns a column of ones. Label filtering is the
+caller's (a negative label is just another class here).
 """
 
 import warnings

@@ -10,7 +10,6 @@ from bandpass.losses.sigreg import sigreg
 from bandpass.losses.vicreg import covariance, variance, vicreg
 
 
-
 def _vicreg(z: Tensor, *, generator: Generator | None = None) -> Tensor:
     del generator  # VICReg draws nothing
     return vicreg(z)

@@ -51,12 +51,13 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(dim)
         self.attention = Attention(dim, heads)
         self.mlp_norm = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, mlp), nn.GELU(), nn.Linear(mlp, dim))
+        self.expand = nn.Linear(dim, mlp)
+        self.contract = nn.Linear(mlp, dim)
 
     def forward(self, tokens: Tokens) -> Tokens:
         """Add attention and MLP to the residual stream."""
         tokens = tokens + self.attention(self.attention_norm(tokens))
-        return tokens + self.mlp(self.mlp_norm(tokens))
+        return tokens + self.contract(F.gelu(self.expand(self.mlp_norm(tokens))))
 
 
 def initialise(module: nn.Module, blocks: nn.ModuleList) -> None:
@@ -67,5 +68,6 @@ def initialise(module: nn.Module, blocks: nn.ModuleList) -> None:
             nn.init.zeros_(part.bias)
     for layer, block in enumerate(blocks, start=1):
         if isinstance(block, Block):
-            for residual in (block.attention.project, block.mlp[2]):
-                residual.weight.data.div_(math.sqrt(2 * layer))
+            with torch.no_grad():
+                for residual in (block.attention.project, block.contract):
+                    residual.weight.div_(math.sqrt(2 * layer))

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bandpass._types import Observed, Tokens, Windows
@@ -29,7 +29,8 @@ class EMATeacher(nn.Module):
     @torch.no_grad()
     def update(self, encoder: PatchEncoder, momentum: float) -> None:
         """Move the teacher toward ``encoder``: ``teacher <- m teacher + (1 - m) encoder``."""
-        slow, fast = list(self.encoder.parameters()), list(encoder.parameters())
+        slow: list[Tensor] = list(self.encoder.parameters())
+        fast: list[Tensor] = list(encoder.parameters())
         torch._foreach_lerp_(slow, fast, 1 - momentum)
 
     @torch.no_grad()

@@ -85,7 +85,8 @@ class _Split:
         self.ids = _evenly(len(windows), most)
         self.past = slice(round(windows.length * (1 - frozen.FUTURE)))
         series, starts = windows.locate(self.ids)
-        ahead, last = [], []
+        ahead: list[np.ndarray] = []
+        last: list[np.ndarray] = []
         for batch in frozen.batches(windows, self.ids):
             hidden = slice(self.past.stop, None)
             ahead.append(frozen.mean_rows(batch.values[:, hidden], batch.observed[:, hidden]))

@@ -1,11 +1,12 @@
 """One optimiser step, from a batch of windows to moved weights."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
 
-from bandpass.curriculum import SurpriseBand, Uniform
+from bandpass.curriculum import Draw, SurpriseBand, Uniform
 from bandpass.data import Batch
 from bandpass.losses import REGULARISERS
 from bandpass.models import JEPA, MASKS, Output
@@ -54,7 +55,8 @@ def train_step(
     output = forward(jepa, batch.values, batch.observed, settings, step)
     grounding = linear(fraction, start=settings.grounding, end=settings.final_grounding)
     losses = settings.prediction * output.prediction + grounding * output.grounding
-    loss = sampler.step(batch.draw, losses, output.embedding)
+    draw = cast(Draw, batch.draw)  # the loader hands on what the sampler drew
+    loss = sampler.step(draw, losses, output.embedding)
     regulariser = _regulariser(output, settings, step)
 
     lr = settings.lr * warmup_cosine(

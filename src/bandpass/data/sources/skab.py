@@ -40,8 +40,9 @@ def read(raw: Path) -> Iterator[Series]:
     """Yield one series per experiment, such as ``valve1/0``, each an entity of its own.
 
     All are of one rig, but its operating point differs from day to day far more than an anomaly
-    moves it: an experiment is normalised by its own rows. The label is the publishers' ``anomaly``; the regime of an anomalous row is the group of its
-    file. Gaps of the clock (up to minutes) are kept as read.
+    moves it: an experiment is normalised by its own rows. The label is the publishers'
+    ``anomaly``; the regime of an anomalous row is the group of its file. Gaps of the clock (up to
+    minutes) are kept as read.
 
     Raises:
         DataError: If files are missing or malformed.

@@ -88,8 +88,12 @@ class Training:
             self._printed = time.monotonic()
             left = row["seconds"] * (1 / row["fraction"] - 1)
             self.console.print(
-                f"{name} {row['step']}/{total}  {line}  ETA {left:.0f} s", highlight=False
+                f"{name} {row['step']}/{total}  {line}  ETA {left:.0f} s",
+                highlight=False,
+                soft_wrap=True,
             )
+        if row["step"] == total:
+            self.console.print(slot_table(log))
 
 
 def slot_table(log: RunLog) -> Table:

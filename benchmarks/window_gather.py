@@ -3,7 +3,8 @@
 Both sides read the same rows of the same generated plant in the same order, normalise them in the
 same way (checked), hand out batches through a DataLoader without workers, and take turns. The
 per-item side is what one writes first: slice, mask, normalise, let the loader stack. Its values
-lie in memory, ours in the store's memory map.
+lie in memory, ours in the store's memory map. Seconds are processor time on one thread: on a busy
+machine the wall clock would charge the slower side for being interrupted more often.
 """
 
 import argparse
@@ -55,7 +56,7 @@ class SlidingWindows(Dataset[tuple[Tensor, Tensor]]):
 
 @dataclass(frozen=True)
 class Sides:
-    """Seconds per batch of the two."""
+    """Processor seconds per batch of the two."""
 
     ours: list[float]
     per_item: list[float]
@@ -85,12 +86,12 @@ def compare(store: Store, rounds: int) -> Sides:
 
 
 def timed(batches: Iterator[T]) -> tuple[T, list[float]]:
-    """Take one turn; return its last batch and the seconds of each."""
+    """Take one turn; return its last batch and the processor seconds of each."""
     seconds = []
     for _ in range(TURN):
-        start = time.perf_counter()
+        start = time.process_time()
         batch = next(batches)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return batch, seconds
 
 

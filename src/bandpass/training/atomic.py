@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -38,7 +39,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_whole(path, lambda partial: partial.write_text(text + "\n"))
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``rows`` as Parquet; columns are the keys of the first row."""
-    table = pa.Table.from_pylist(list(rows))
+def write_table(
+    path: Path, content: Sequence[Mapping[str, Any]] | Mapping[str, np.ndarray]
+) -> None:
+    """Write rows (columns are the keys of the first) or whole columns as Parquet."""
+    if isinstance(content, Mapping):
+        table = pa.table(dict(content))
+    else:
+        table = pa.Table.from_pylist(list(content))
     write_whole(path, lambda partial: pq.write_table(table, partial))

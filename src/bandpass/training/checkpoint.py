@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ def load_weights(checkpoint: Path, device: str = "cpu") -> dict[str, Tensor]:
 def load_state(checkpoint: Path) -> dict[str, Any]:
     """Read the optimiser, sampler and log state of a checkpoint."""
     try:
+        if not zipfile.is_zipfile(checkpoint / STATE):  # else torch tries a format of long ago
+            raise EOFError("it is missing or cut short")
         return torch.load(checkpoint / STATE, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from bandpass.data import Windows
 from bandpass.training.atomic import write_table
@@ -21,7 +22,8 @@ class RunLog:
 
     def __init__(self, windows: Windows, seed: int) -> None:
         self.windows = windows
-        self.tables: dict[str, list[dict[str, Any]]] = {"metrics": [], "slots": [], "band": []}
+        self.tables: dict[str, list[dict[str, Any]]] = {"metrics": [], "slots": []}
+        self.band: list[dict[str, np.ndarray]] = []  # columns: a snapshot has thousands of rows
         sample = np.arange(len(windows))
         if len(sample) > NATURAL_SAMPLE:
             sample = np.random.default_rng(seed).choice(len(windows), NATURAL_SAMPLE, replace=False)
@@ -69,23 +71,26 @@ class RunLog:
             for (kind, name), count in self.drawn.items()
         ]
         if band is not None:
-            columns = [[name, values.tolist()] for name, values in band.items()]
-            for entry in zip(*(values for _, values in columns), strict=True):
-                names = (name for name, _ in columns)
-                self.tables["band"].append({"step": step, **dict(zip(names, entry, strict=True))})
+            self.band.append({"step": np.full(len(band["bucket"]), step), **band})
 
     def write(self, run: Path) -> None:
         """Write every table that has rows into the run directory."""
+        run.mkdir(parents=True, exist_ok=True)
         for name, rows in self.tables.items():
             if rows:
                 write_table(run / f"{name}.parquet", rows)
+        if self.band:
+            columns = {name: np.concatenate([b[name] for b in self.band]) for name in self.band[0]}
+            write_table(run / "band.parquet", columns)
 
     def state_dict(self) -> dict[str, Any]:
         """Return rows and counts for the checkpoint."""
         drawn = [[kind, name, count] for (kind, name), count in self.drawn.items()]
-        return {"tables": self.tables, "drawn": drawn}
+        band = [{name: torch.from_numpy(b[name]) for name in b} for b in self.band]
+        return {"tables": self.tables, "band": band, "drawn": drawn}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue the tables of an interrupted run."""
         self.tables = state["tables"]
+        self.band = [{name: b[name].numpy() for name in b} for b in state["band"]]
         self.drawn = {(kind, name): count for kind, name, count in state["drawn"]}

@@ -171,8 +171,8 @@ def _save(
         "sampler": sampler.state_dict(),
         "log": log.state_dict(),
     }
+    log.write(run)  # first: a kill before the last checkpoint repeats it, one after it would not
     checkpoint.save(run, step, jepa.state_dict(), state)
-    log.write(run)
 
 
 def _resume(

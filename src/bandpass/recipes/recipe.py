@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,10 +134,6 @@ def _unknown(what: str, name: str, known: typing.Iterable[str]) -> RecipeError:
 def _parse(path: str, text: str, hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return tuple(_parse(path, part, typing.get_args(hint)[0]) for part in text.split(","))
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        if text.lower() == "none":
-            return None
-        hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
     if typing.get_origin(hint) is typing.Literal:
         return text
     if hint is bool:
@@ -162,8 +157,8 @@ def _build(kind: Any, content: dict[str, Any], prefix: str) -> Any:
             value = _build(hint, value, f"{prefix}{name}.")
         elif typing.get_origin(hint) is tuple:
             value = tuple(value)
-        elif hint in (int, float, str, bool) and type(value) not in (hint, _narrower(hint)):
-            raise RecipeError(f"{prefix}{name} is {value!r}: expected {hint.__name__}")
+        else:
+            _check(prefix + name, value, hint)
         values[name] = value
     try:
         return kind(**values)
@@ -173,6 +168,10 @@ def _build(kind: Any, content: dict[str, Any], prefix: str) -> Any:
         raise RecipeError(f"{prefix}{error}") from error
 
 
-def _narrower(hint: type) -> type:
-    """JSON has one kind of number: a float may be written without its point."""
-    return int if hint is float else hint
+def _check(path: str, value: Any, hint: Any) -> None:
+    if typing.get_origin(hint) is typing.Literal:
+        if value not in typing.get_args(hint):
+            known = ", ".join(typing.get_args(hint))
+            raise RecipeError(f"{path} is {value!r}: expected one of {known}")
+    elif type(value) is not hint and (type(value), hint) != (int, float):  # 1 in JSON is a float
+        raise RecipeError(f"{path} is {value!r}: expected {hint.__name__}")

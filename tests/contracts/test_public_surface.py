@@ -18,7 +18,7 @@ def walk(parent: types.ModuleType) -> list[str]:
     return [info.name for info in pkgutil.walk_packages(parent.__path__, parent.__name__ + ".")]
 
 
-MODULES = walk(bandpass)
+MODULES = ["bandpass", *walk(bandpass)]
 PACKAGES = [name for name in MODULES if hasattr(importlib.import_module(name), "__path__")]
 
 

@@ -29,11 +29,18 @@ class RunLog:
             sample = np.random.default_rng(seed).choice(len(windows), NATURAL_SAMPLE, replace=False)
         self.natural = {name: float(count) / len(sample) for name, count in self._count(sample)}
         self.drawn = dict.fromkeys(self.natural, 0)
+        self._uncounted: list[int] = []
 
     def count(self, draw: list[int]) -> None:
-        """Add the windows of one batch to the slot counts."""
-        for name, count in self._count(np.asarray(draw)):
-            self.drawn[name] = self.drawn.get(name, 0) + count
+        """Add the windows of one batch to the slot counts, when these are next looked at."""
+        self._uncounted += draw
+
+    def _settle(self) -> None:
+        """Look the classes of many batches up at once: one by one it would slow every step."""
+        if self._uncounted:
+            for name, count in self._count(np.asarray(self._uncounted)):
+                self.drawn[name] = self.drawn.get(name, 0) + count
+            self._uncounted = []
 
     def _count(self, ids: np.ndarray) -> list[tuple[tuple[str, str], int]]:
         counted: list[tuple[tuple[str, str], int]] = []
@@ -58,6 +65,7 @@ class RunLog:
 
     def add(self, row: dict[str, Any], band: dict[str, np.ndarray] | None) -> None:
         """Append one logged step; ``band`` is the curriculum's histogram at this step."""
+        self._settle()
         step = row["step"]
         self.tables["metrics"].append(row)
         self.tables["slots"] += [
@@ -85,6 +93,7 @@ class RunLog:
 
     def state_dict(self) -> dict[str, Any]:
         """Return rows and counts for the checkpoint."""
+        self._settle()
         drawn = [[kind, name, count] for (kind, name), count in self.drawn.items()]
         band = [{name: torch.from_numpy(b[name]) for name in b} for b in self.band]
         return {"tables": self.tables, "band": band, "drawn": drawn}

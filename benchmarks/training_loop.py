@@ -1,0 +1,114 @@
+"""Windows a second of `fit`, against a bare PyTorch loop over windows that lie in memory.
+
+Both sides train the same model on the same normalised windows with the same masks, loss, AdamW,
+gradient clipping and teacher, and take turns of 20 steps. The bare side does nothing else. `fit`
+also reads its windows from the store on disk, keeps the account of draws that makes a resume
+exact, counts slots by class, and writes a log row at the end of every turn.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bandpass.data import Store, prepare
+from bandpass.data.sources import SOURCES
+from bandpass.models import MASKS
+from bandpass.recipes import Recipe, build_jepa, build_sampler, build_windows, find, override
+from bandpass.training import fit, parameter_groups
+from bandpass.training.lr_schedule import cosine, warmup_cosine
+from bandpass.training.step import step_generator
+
+CLAIM = "training throughput of fit() relative to a bare PyTorch loop"
+GOAL = 0.95
+TURN = 20
+
+
+def bare(recipe: Recipe, channels: int, values: Tensor, observed: Tensor) -> Iterator[None]:
+    """Train as one would without this package; yields after every step."""
+    train = recipe.train
+    jepa = build_jepa(recipe, channels).train()
+    optimizer = torch.optim.AdamW(
+        parameter_groups(jepa, train.weight_decay), lr=train.lr, betas=(0.9, 0.95)
+    )
+    epoch, order = 0, torch.empty(0, dtype=torch.int64)
+    for step in range(train.steps):
+        if len(order) < train.batch:
+            order = torch.randperm(len(values), generator=torch.Generator().manual_seed(epoch))
+            epoch += 1
+        ids, order = order[: train.batch], order[train.batch :]
+        mask = MASKS["span"](
+            train.batch, jepa.tokens, train.mask_ratio, step_generator(train, step)
+        )
+        output = jepa(values[ids], observed[ids], mask)
+        losses = train.prediction * output.prediction + train.grounding * output.grounding
+        fraction = (step + 1) / train.steps
+        for group in optimizer.param_groups:
+            group["lr"] = train.lr * warmup_cosine(
+                fraction, warmup=train.warmup, final=train.final_lr
+            )
+        optimizer.zero_grad(set_to_none=True)
+        losses.mean().backward()
+        nn.utils.clip_grad_norm_(jepa.parameters(), train.clip)
+        optimizer.step()
+        momentum = cosine(step / train.steps, start=train.momentum, end=train.final_momentum)
+        jepa.target.update(jepa.encoder, momentum)
+        yield
+
+
+def compare(recipe: Recipe, store: Store, run: Path) -> tuple[list[float], list[float]]:
+    """Seconds per turn of `fit` and of the bare loop, which runs while `fit` reports a row."""
+    windows = build_windows(recipe, store, "train")
+    everything = windows[range(len(windows))]
+    steps = bare(recipe, len(store.channels), everything.values, everything.observed)
+    ours: list[float] = []
+    theirs: list[float] = []
+    since = time.perf_counter()
+
+    def take_turn(row: dict[str, Any], log: object) -> None:
+        nonlocal since
+        ours.append(time.perf_counter() - since)
+        start = time.perf_counter()
+        for _ in range(TURN):
+            next(steps)
+        since = time.perf_counter()
+        theirs.append(since - start)
+
+    jepa = build_jepa(recipe, len(store.channels))
+    fit(jepa, windows, build_sampler(recipe, windows), recipe.train, run, take_turn)
+    return ours[1:], theirs[1:]  # the first turns hold what happens once
+
+
+def main() -> int:
+    """Print both sides and the verdict."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under 40 s")
+    turns = 16 if parser.parse_args().quick else 100
+    torch.set_num_threads(1)
+    changes = ["policy=uniform", "device=cpu", f"steps={turns * TURN}", f"log_every={TURN}"]
+    recipe = override(find("series"), changes)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        store = prepare(SOURCES["plant"], place, place / "store", series=4, rows=20_000)
+        ours, theirs = compare(recipe, store, place / "run")
+    windows = TURN * recipe.train.batch
+    print(
+        f"fit {windows / median(ours):,.0f} windows/s, bare loop {windows / median(theirs):,.0f} "
+        f"windows/s (medians of {len(ours)} turns of {TURN} steps of {recipe.train.batch} windows)"
+    )
+    # Over pairs of neighbouring turns: what else the machine does weighs on both alike.
+    ratio = median(their / our for their, our in zip(theirs, ours, strict=True))
+    holds = ratio >= GOAL
+    print(f"{CLAIM}: {ratio:.3f} (goal >= {GOAL}): {'holds' if holds else 'falls short'}")
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -46,11 +46,11 @@ def demo(
     with Training(console) as progress:
         found = runs.demo(folder, on_stage=progress.stage, on_log=progress.log)
     if found is None:
-        console.print("stopped; the same command continues")
+        _say("stopped; the same command continues")
         raise typer.Exit(130)
     console.print(comparison(found))
     page = write_report(folder / "surprise-band", beside=[folder / "uniform"])
-    console.print(f"report: {page}")
+    _say(f"report: {page}")
 
 
 @app.command()
@@ -139,9 +139,9 @@ def train(
             chosen, open_store(store), path, with_control=control, on_log=progress.log
         )
     if not done:
-        console.print(f"stopped and saved in {path}; the same command continues")
+        _say(f"stopped and saved in {path}; the same command continues")
         raise typer.Exit(130)
-    console.print(f"trained: {path}; next: bandpass evaluate {path}")
+    _say(f"trained: {path}; next: bandpass evaluate {path}")
 
 
 @app.command()
@@ -169,7 +169,7 @@ def embed(
 
     with counting(console, "windows") as progress:
         rows = runs.embed(run, open_store(store), out, pooling=pooling, on_windows=progress)
-    console.print(f"{out}: {rows} embeddings")
+    _say(f"{out}: {rows} embeddings")
 
 
 @app.command()
@@ -182,7 +182,12 @@ def report(
     """Write report.html from the tables of a run."""
     from bandpass.report import write_report
 
-    console.print(f"report: {write_report(run, beside=beside or [])}")
+    _say(f"report: {write_report(run, beside=beside or [])}")
+
+
+def _say(text: str) -> None:
+    """Print a line as it is: a path or a command must not break where the window ends."""
+    console.print(Text(text), soft_wrap=True)
 
 
 def _pairs(options: list[str]) -> dict[str, str]:

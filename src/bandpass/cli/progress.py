@@ -1,5 +1,6 @@
 """What a person sees while something runs, and the short tables afterwards."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,9 +70,10 @@ class Training:
     def log(self, name: str, row: dict[str, Any], log: RunLog) -> None:
         """Show a logged step; a collapse warning stays on screen."""
         warning = row["warning"] or ""
-        if warning and warning != self._warned:
+        what = re.sub(r"[\d.]+", "", warning)  # its numbers change with every row
+        if what not in ("", self._warned):
             self.console.print(f"[bold yellow]warning, step {row['step']}:[/] {warning}")
-        self._warned = warning
+        self._warned = what
         total = round(row["step"] / row["fraction"])
         line = (
             f"loss {row['loss']:.3f}  prediction {row['prediction']:.3f}  rank {row['rank']:.1f}  "

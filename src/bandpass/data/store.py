@@ -57,6 +57,11 @@ class Store:
         """Rows of all series together."""
         return self.manifest["rows"]
 
+    @cached_property
+    def missing(self) -> int:
+        """Values of all series together that are missing, infinite ones among them."""
+        return sum(self.manifest["missing"])
+
     @property
     def channels(self) -> list[str]:
         """Channel names in column order."""

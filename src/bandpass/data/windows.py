@@ -67,6 +67,7 @@ class Windows(Dataset[Batch]):
         if normalize not in ("entity", "none"):
             raise DataError(f"normalize is {normalize!r}: use 'entity' or 'none'")
         self.store, self.length, self.stride, self.split = store, length, stride, split
+        self.normalize = normalize
         self._number()
         self._normalizer = (
             Normalizer(*store.moments, length, clip) if normalize == "entity" else None
@@ -91,7 +92,9 @@ class Windows(Dataset[Batch]):
         """
         series, start = self.locate(ids)
         at = self._offset[series] + start
-        values, observed = gather(self._view("values"), at, self._entity[series], self._normalizer)
+        view, entity = self._view("values"), self._entity[series]
+        complete = not self.store.missing
+        values, observed = gather(view, at, entity, self._normalizer, complete=complete)
         shape = (len(at), self.length, -1)
         return Batch(values.view(shape), observed.view(shape), ids)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -103,7 +103,7 @@ def stores(rows: int) -> Iterator[Store]:
     """Prepare plants of 4 series, with 1% of the values missing and with none."""
     with tempfile.TemporaryDirectory() as folder:
         for channels, missing in ((38, 0.01), (8, 0.01), (38, 0.0), (8, 0.0)):
-            options = {"series": 4, "rows": rows, "channels": channels}
+            options: dict[str, Any] = {"series": 4, "rows": rows, "channels": channels}
             options |= {"missing_rate": missing, "corrupt_rate": missing}
             yield prepare(
                 SOURCES["plant"], folder, Path(folder) / f"{channels}-{missing}", **options

@@ -1,10 +1,11 @@
 """What a person sees while something runs, and the short tables afterwards."""
 
 import re
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -108,29 +109,36 @@ def slot_table(log: RunLog) -> Table:
 
 
 def comparison(found: dict[str, list[Row]]) -> Table:
-    """Encoders against tasks, the value with its 95% interval.
+    """Tasks against encoders, the value with half the width of its 95% interval.
 
     Args:
-        found: Evaluation rows by run; controls are shown once, from the first run.
+        found: Evaluation rows by run; controls are shown once, from the first run. Encoders are
+            shown mean+std pooled where the task has that; the report has every pooling.
     """
-    table = Table("run", "encoder", "pooling", *(title for _, _, title in SHOWN))
+    cells: dict[tuple[str, str], dict[str, Row]] = {}
+    columns: dict[str, None] = {}
     for place, (run, rows) in enumerate(found.items()):
-        cells = {(r["encoder"], r["pooling"], r["task"], r["metric"]): r for r in rows}
-        for encoder, pooling in dict.fromkeys((r["encoder"], r["pooling"]) for r in rows):
-            if place and encoder != "pretrained":
-                continue
-            shown = [cells.get((encoder, pooling, task, metric)) for task, metric, _ in SHOWN]
-            name = run if encoder == "pretrained" else ""
-            table.add_row(name, str(encoder), str(pooling), *map(_cell, shown))
+        for row in rows:
+            if row["encoder"] == "pretrained" or not place:
+                column = run if row["encoder"] == "pretrained" else str(row["encoder"])
+                columns[column] = None
+                key = str(row["task"]), str(row["metric"])
+                cells.setdefault(key, {})[column] = row  # mean+std comes after mean
+    order = sorted(columns, key=lambda column: column not in found)
+    table = Table("", *order)
+    for task, metric, title in SHOWN:
+        shown = cells.get((task, metric), {})
+        table.add_row(title, *(_cell(shown.get(column)) for column in order))
     return table
 
 
 def _cell(row: Row | None) -> str:
-    if row is None or row["value"] != row["value"]:
+    if row is None:
         return "-"
-    if row["low"] != row["low"]:
-        return f"{row['value']:.3f}"
-    return f"{row['value']:.3f} ({row['low']:.2f}-{row['high']:.2f})"
+    value, low, high = (cast(float, row[name]) for name in ("value", "low", "high"))
+    if math.isnan(value):
+        return "-"
+    return f"{value:.2f}" if math.isnan(low) else f"{value:.2f} ±{(high - low) / 2:.2f}"
 
 
 @contextmanager

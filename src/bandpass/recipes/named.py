@@ -49,7 +49,7 @@ _RECIPES = (
         name="plant-demo",
         source="plant",
         model=model(48, 2, 4),
-        train=replace(SERIES.train, steps=600),
+        train=replace(SERIES.train, steps=800),
     ),
     replace(SERIES, name="series-tiny", model=model(40, 2, 4)),
     replace(

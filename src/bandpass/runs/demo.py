@@ -11,7 +11,7 @@ from bandpass.runs.evaluate import evaluate
 from bandpass.runs.tasks import Row
 from bandpass.runs.train import OnLog, train
 
-PLANT = {"series": 12, "rows": 12_000, "seed": 7, "failure_rate": 1.0}
+PLANT = {"series": 12, "rows": 12_000, "seed": 7, "failure_rate": 0.3}
 
 
 def demo(

@@ -1,7 +1,7 @@
 """What a person sees while something runs, and the short tables afterwards."""
 
-import re
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,6 +1,5 @@
 """Checkpoints: a folder that is either whole or absent, weights in safetensors beside state."""
 
-import os
 import pickle
 import shutil
 import zipfile
@@ -12,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bandpass.training.atomic import sync_folder
+from bandpass.data.atomic import sync
 
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 
@@ -43,7 +42,7 @@ def save(run: Path, step: int, weights: dict[str, Tensor], state: dict[str, Any]
         if whole.exists():
             _drop(whole)
         partial.rename(whole)
-        sync_folder(folder)
+        sync(folder)
         for old in _whole(run)[:-2]:
             _drop(old)
     except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError on a full disk
@@ -89,9 +88,8 @@ def _write(folder: Path, weights: dict[str, Tensor], state: dict[str, Any]) -> N
     save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
     torch.save(state, folder / STATE)
     for file in (folder / WEIGHTS, folder / STATE):
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-    sync_folder(folder)
+        sync(file)
+    sync(folder)
 
 
 def _drop(checkpoint: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from bandpass._types import Tokens
 from bandpass.losses.sigreg import expected_statistic, sigreg
 
-_DIRECTIONS = 64  # enough for a diagnostic that is averaged over positions or samples too
+_DIRECTIONS = 32  # enough for a diagnostic that is averaged over positions or samples too
 _TINY = 1e-8  # below any deviation float32 activations can carry
 
 POSITION_LIMIT = 0.5

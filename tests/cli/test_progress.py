@@ -59,23 +59,30 @@ def test_slots_stand_beside_natural_shares(step, terminal):
     assert "never" not in out
 
 
-def estimate(encoder: str, value: float, pooling: str = "mean") -> dict:
+def estimate(encoder: str, value: float, pooling: str = "mean+std", half: float = 0.125) -> dict:
     task = {"task": "rare slice, logistic", "metric": "average_precision"}
-    return {"encoder": encoder, "pooling": pooling, **task, "value": value, "low": 0.1, "high": 0.9}
+    interval = {"value": value, "low": value - half, "high": value + half}
+    return {"encoder": encoder, "pooling": pooling, **task, **interval}
 
 
-def test_comparison_shows_controls_once():
+def test_comparison_shows_runs_then_controls_once():
+    nan = float("nan")
     runs = {
-        "band": [estimate("pretrained", 0.75), estimate("raw-features", 0.5)],
-        "uniform": [estimate("pretrained", 0.625), estimate("raw-features", 0.5)],
+        "band": [estimate("raw-features", 0.5), estimate("pretrained", 0.75)],
+        "uniform": [
+            estimate("raw-features", 0.25),
+            estimate("pretrained", 0.125, pooling="mean"),
+            estimate("pretrained", 0.625, half=nan),
+        ],
     }
-    console = Console(file=io.StringIO(), width=200)
-    console.print(comparison(runs))
-    out = console.file.getvalue()
-    assert "0.750 (0.10-0.90)" in out
-    assert "0.625" in out
-    assert out.count("raw-features") == 1
-    assert out.index("band") < out.index("uniform")
+    table = comparison(runs)
+    columns = {str(column.header): list(column.cells) for column in table.columns}
+    assert list(columns) == ["", "band", "uniform", "raw-features"]
+    row = columns[""].index("rare AP")
+    assert columns["band"][row] == "0.75 ±0.12"
+    assert columns["uniform"][row] == "0.62", "mean+std, and no interval where there is none"
+    assert columns["raw-features"][row] == "0.50 ±0.12"
+    assert columns["band"][columns[""].index("regime F1")] == "-"
 
 
 def test_counting_runs_to_its_total():

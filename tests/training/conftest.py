@@ -1,6 +1,7 @@
 """A small plant, and trainings of a tiny model on it, in this process or in one that may die."""
 
 import multiprocessing
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def in_child() -> Callable[..., int]:
 
     def in_child(function: Callable[[], object]) -> int:
         process = multiprocessing.get_context("fork").Process(target=function)
-        process.start()
+        with warnings.catch_warnings():  # Python 3.12 warns of idle threads of other libraries
+            warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+            process.start()
         process.join()
         assert process.exitcode is not None
         return process.exitcode

@@ -89,7 +89,7 @@ def test_recipes_shows_each_and_every_key(bandpass):
     ("words", "message"),
     [
         (["prepare", "plantt", "--raw", "."], r"no source 'plantt': did you mean 'plant'"),
-        (["prepare", "plant", "serie=3"], r"no option 'serie': did you mean 'series'"),
+        (["prepare", "plant", "sories=3"], r"no option 'sories': did you mean 'series'"),
         (["prepare", "plant", "rows=many"], r"option rows='many': not int"),
         (["prepare", "plant", "rows=0"], r"option rows=0: must be at least 1"),
         (["prepare", "smd", "--raw", "nowhere"], r"nowhere"),
@@ -167,7 +167,7 @@ def test_a_store_is_replaced_only_on_demand(bandpass, tmp_path):
     [
         (["prepare", "smd"], r"--raw DIR"),
         (["prepare", "plant", "rows"], r"'rows' is not of the form name=value"),
-        (["trian"], r"trian"),
+        (["tran"], r"tran"),
         (["train", "series", "--colour"], r"--colour"),
     ],
 )
@@ -185,7 +185,7 @@ def test_help_is_quick_because_it_loads_nothing(tmp_path):
         "with contextlib.suppress(SystemExit): main()\n"
         "print([name for name in ('torch', 'numpy', 'pyarrow') if name in sys.modules])"
     )
-    for word in ("--help", "trian"):
+    for word in ("--help", "tran"):
         done = subprocess.run([sys.executable, "-c", check, word], capture_output=True, text=True)
         assert done.stdout.splitlines()[-1] == "[]", done.stderr
 

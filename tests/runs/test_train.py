@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -120,3 +122,22 @@ def test_a_run_without_checkpoint(run, store, tmp_path):
     shutil.copy(run / "recipe.json", tmp_path)
     with pytest.raises(RunError, match="has no checkpoint yet"):
         open_run(tmp_path).load_jepa(store)
+
+
+def test_a_second_process_is_kept_out(recipe, store, tmp_path):
+    script = (
+        "import fcntl, sys, time; f = open(sys.argv[1], 'a+'); fcntl.flock(f, 2); f.write('77');"
+    )
+    script += "f.flush(); print('held', flush=True); time.sleep(60)"
+    (tmp_path / "run").mkdir()
+    lock = tmp_path / "run" / ".lock"
+    holder = subprocess.Popen([sys.executable, "-c", script, lock], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    try:
+        holder.stdout.readline()
+        with pytest.raises(RunError, match="process 77 is training in"):
+            train(recipe(), store, tmp_path / "run", with_control=False)
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert train(recipe(), store, tmp_path / "run", with_control=False)

@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,9 +26,15 @@ def publishing(store: Path, *, overwrite: bool) -> Iterator[Path]:
         StoreError: If a store is there and may not be replaced, if something else is there, if
             another process is preparing it, or if the disk does not take it.
     """
+    lock = store.with_name(f".{store.name}.lock")
     with writing(store):
         store.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(store):
+        lock.touch()
+
+    def busy(pid: str) -> StoreError:
+        return StoreError(f"process {pid} is preparing {store}: wait for it or stop it")
+
+    with alone(lock, busy):
         for stale in _partials(store):  # we hold the lock: their writers are gone
             shutil.rmtree(stale)
         _refuse(store, overwrite)
@@ -56,6 +62,26 @@ def writing(path: Path) -> Iterator[None]:
             f"could not write {path}: {error.strerror or error}; {free:,.0f} MB are free there, "
             f"nothing half-written is left: make room or choose another place for the store"
         ) from error
+
+
+@contextmanager
+def alone(lock: Path, busy: Callable[[str], Exception]) -> Iterator[None]:
+    """Hold a lock file until the block ends, or the process does.
+
+    Args:
+        lock: The file; it stays, with the process id of its last holder in it.
+        busy: Makes the error to raise, from the process id of the holder, if there is one.
+    """
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise busy(file.read().strip()) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}")
+        file.flush()
+        yield
 
 
 def sync(path: Path) -> None:
@@ -94,21 +120,3 @@ def _refuse(store: Path, overwrite: bool) -> None:
 def _partials(store: Path) -> list[Path]:
     name = re.compile(re.escape(store.name) + r"\.partial-\d+(-replaced)?")
     return [path for path in store.parent.iterdir() if name.fullmatch(path.name)]
-
-
-@contextmanager
-def _locked(store: Path) -> Iterator[None]:
-    with writing(store):
-        lock = open(store.with_name(f".{store.name}.lock"), "a+")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StoreError(
-                f"process {lock.read().strip()} is preparing {store}: wait for it or stop it"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}")
-        lock.flush()
-        yield

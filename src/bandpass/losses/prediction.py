@@ -66,7 +66,8 @@ def cosine(prediction: Tokens, target: Tokens) -> Tensor:
     Returns:
         Loss per token, (batch, tokens).
     """
-    return 1.0 - F.cosine_similarity(prediction, target, dim=-1)
+    # Rounding can put the similarity of equal vectors an ulp above 1; a loss is never below 0.
+    return (1.0 - F.cosine_similarity(prediction, target, dim=-1)).clamp(min=0.0)
 
 
 PREDICTION_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -93,6 +93,11 @@ class JEPA(nn.Module):
         self.to_raw = nn.Linear(settings.predictor.dim, patch * channels)
         self.target = TARGETS[settings.target](self.encoder)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.to_latent.weight.device
+
     def forward(self, values: Windows, observed: Observed, mask: Mask) -> Output:
         """Return per-sample losses and the target's view of the windows.
 

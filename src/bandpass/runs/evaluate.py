@@ -105,10 +105,9 @@ class _Split:
 def _views(run: Run, fit: _Split, test: _Split) -> Iterator[View]:
     """Encode all windows once per model; mean pooling is the first half of mean+std."""
     store = run.open_store()
-    models = {
-        "pretrained": run.load_jepa(store),
-        "random-init": build_jepa(run.recipe, len(store.channels)).eval(),
-    }
+    pretrained = run.load_jepa(store)
+    fresh = build_jepa(run.recipe, len(store.channels)).eval()
+    models = {"pretrained": pretrained, "random-init": fresh.to(pretrained.device)}
     if checkpoint.latest(run.path / CONTROL) is not None:
         models[CONTROL] = open_run(run.path / CONTROL).load_jepa(store)
     for name, jepa in models.items():

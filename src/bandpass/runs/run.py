@@ -8,7 +8,7 @@ from typing import Any
 from bandpass.data import Store, open_store
 from bandpass.models import JEPA
 from bandpass.recipes import Recipe, build_jepa, from_dict, to_dict
-from bandpass.training import checkpoint
+from bandpass.training import checkpoint, pick_device
 from bandpass.training.atomic import write_json
 
 CONTROL = "raw-patch"
@@ -45,13 +45,13 @@ class Run:
         return store
 
     def load_jepa(self, store: Store) -> JEPA:
-        """Build the model and load its newest checkpoint, in evaluation mode."""
+        """Build the model and load its newest checkpoint: frozen, on the device of the recipe."""
         newest = checkpoint.latest(self.path)
         if newest is None:
             raise RunError(f"{self.path} has no checkpoint yet: run `bandpass train` on it first")
         jepa = build_jepa(self.recipe, len(store.channels))
         jepa.load_state_dict(checkpoint.load_weights(newest))
-        return jepa.eval()
+        return jepa.to(pick_device(self.recipe.train.device)).eval()
 
 
 def create_run(path: Path, recipe: Recipe, store: Store) -> Run:

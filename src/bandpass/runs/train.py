@@ -10,10 +10,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bandpass.data import Store, Windows
+from bandpass.data.atomic import alone
 from bandpass.models import JEPA
 from bandpass.recipes import Recipe, build_jepa, build_sampler, build_windows
 from bandpass.recipes.named import control
-from bandpass.runs.run import CONTROL, create_run
+from bandpass.runs.run import CONTROL, RunError, create_run
 from bandpass.training import fit, pick_device
 from bandpass.training.atomic import write_json
 from bandpass.training.log import RunLog
@@ -45,6 +46,9 @@ def train(
 
     Returns:
         Whether the budget is spent; False after Ctrl-C.
+
+    Raises:
+        RunError: If the directory holds another run, or another process is training in it.
     """
     done = _fit(path, recipe, store, on_log)
     if done and with_control:
@@ -59,16 +63,21 @@ def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog) -> bool:
     jepa = build_jepa(recipe, len(store.channels))
     sampler = build_sampler(recipe, windows)
     run = create_run(path, recipe, store)
-    write_json(run.path / "environment.json", _environment(recipe, jepa, windows))
-    done = fit(
-        jepa,
-        windows,
-        sampler,
-        recipe.train,
-        run.path,
-        lambda row, log: on_log(recipe.name, row, log),
-    )
-    write_quarantine(run.path, windows, sampler)
+
+    def busy(pid: str) -> RunError:
+        return RunError(f"process {pid} is training in {path}: wait for it or choose another --run")
+
+    with alone(path / ".lock", busy):
+        write_json(run.path / "environment.json", _environment(recipe, jepa, windows))
+        done = fit(
+            jepa,
+            windows,
+            sampler,
+            recipe.train,
+            run.path,
+            lambda row, log: on_log(recipe.name, row, log),
+        )
+        write_quarantine(run.path, windows, sampler)
     return done
 
 

@@ -42,7 +42,7 @@ def embed_past(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def foresee_windows(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray:
     """Return the predictor's mean output over the hidden future, (n, predictor dim) float32."""
-    device = next(jepa.parameters()).device
+    device = jepa.device
     found = []
     for batch in batches(windows, ids):
         mask = _future_mask(jepa, len(batch.values)).to(device)
@@ -55,7 +55,7 @@ def foresee_windows(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray
 def _pooled(
     jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str, *, past_only: bool
 ) -> np.ndarray:
-    device = next(jepa.parameters()).device
+    device = jepa.device
     found = []
     for batch in batches(windows, ids):
         keep = _future_mask(jepa, len(batch.values)).context.to(device) if past_only else None

@@ -87,7 +87,7 @@ def forward(
     jepa: JEPA, values: Tensor, observed: Tensor, settings: TrainSettings, step: int
 ) -> Output:
     """Run the model on a batch under the mask of a step."""
-    device = next(jepa.parameters()).device
+    device = jepa.device
     strategy = MASKS[settings.masks[step % len(settings.masks)]]
     generator = step_generator(settings, step)
     mask = strategy(len(values), jepa.tokens, settings.mask_ratio, generator).to(device)

@@ -126,7 +126,7 @@ def test_a_run_without_checkpoint(run, store, tmp_path):
 
 def test_a_second_process_is_kept_out(recipe, store, tmp_path):
     script = (
-        "import fcntl, sys, time; f = open(sys.argv[1], 'a+'); fcntl.flock(f, 2); f.write('77');"
+        "import fcntl, sys, time; f = open(sys.argv[1], 'a+'); fcntl.lockf(f, 2); f.write('77');"
     )
     script += "f.flush(); print('held', flush=True); time.sleep(60)"
     (tmp_path / "run").mkdir()

@@ -68,14 +68,17 @@ def writing(path: Path) -> Iterator[None]:
 def alone(lock: Path, busy: Callable[[str], Exception]) -> Iterator[None]:
     """Hold a lock file until the block ends, or the process does.
 
+    A record lock, because a forked child does not inherit it: loader workers outlive a killed
+    parent by seconds and would keep the next process out.
+
     Args:
         lock: The file; it stays, with the process id of its last holder in it.
         busy: Makes the error to raise, from the process id of the holder, if there is one.
     """
     with lock.open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # POSIX allows either
             file.seek(0)
             raise busy(file.read().strip()) from None
         file.truncate(0)

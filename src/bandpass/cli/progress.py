@@ -27,7 +27,6 @@ SHOWN = (
     ("geometry", "effective_rank", "rank"),
 )
 
-
 NOTES = 8
 """Notes of a store that are printed; the manifest has them all."""
 
@@ -65,7 +64,8 @@ class Training:
         self._live.stop()
 
     def stage(self, name: str) -> None:
-        """Say what happens next."""
+        """Say what happens next, in place of the training before it."""
+        self._live.update(Text())
         self.console.print(f"[bold]{name}[/]")
 
     def log(self, name: str, row: dict[str, Any], log: RunLog) -> None:

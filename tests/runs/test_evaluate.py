@@ -8,7 +8,8 @@ import pytest
 from bandpass.data import StoreError, prepare
 from bandpass.data.sources import SOURCES
 from bandpass.report import write_report
-from bandpass.runs import RunError, evaluate, train
+from bandpass.runs import RunError, evaluate, open_run, train
+from bandpass.training import checkpoint, frozen
 
 COLUMNS = ["encoder", "pooling", "task", "metric", "value", "low", "high", "count", "note"]
 
@@ -111,3 +112,27 @@ def test_a_store_that_changed_is_refused(recipe, make_store, tmp_path):
     shutil.rmtree(store.path)
     with pytest.raises(StoreError):
         evaluate(tmp_path)
+
+
+@pytest.mark.parametrize(("time", "patch", "rows"), [(128, 4, 96), (72, 4, 56), (24, 4, 16)])
+def test_targets_start_where_the_mask_hides(time, patch, rows):
+    assert frozen.past_rows(time, patch) == rows
+
+
+def test_an_unfinished_run_is_not_evaluated(run, tmp_path):
+    """Its encoder, or its control, would have had a smaller budget than the table says."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    newest = checkpoint.latest(copy / "raw-patch")
+    assert newest is not None
+    newest.rename(newest.with_name("step-00000007"))
+    assert not open_run(copy / "raw-patch").finished
+    assert {row["encoder"] for row in evaluate(copy)} >= {"pretrained", "random-init"}
+    assert "raw-patch" not in {row["encoder"] for row in evaluate(copy)}
+    for whole in (copy / "checkpoints").glob("step-*"):
+        whole.rename(whole.with_name("step-00000003"))
+        break
+    for rest in (copy / "checkpoints").glob("step-*"):
+        if rest.name != "step-00000003":
+            shutil.rmtree(rest)
+    with pytest.raises(RunError, match="has not spent its budget"):
+        evaluate(copy)

@@ -29,7 +29,8 @@ class BandSettings:
         warm_up: Share of the steps drawn uniformly at the start.
         cool_down: Share of the steps drawn uniformly at the end.
         beta: Exponent of the importance weights: 0 shapes the distribution that is trained
-            on, 1 keeps the expected gradient that of uniform sampling.
+            on, 1 weighs the losses back to uniform sampling (weights are scaled to mean 1
+            over a batch, which leaves a bias of the order of 1 / batch).
     """
 
     rule: RuleName = "exponential"

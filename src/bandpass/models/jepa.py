@@ -49,7 +49,7 @@ class Output:
         prediction: (batch,) mean latent prediction error over the hidden tokens.
         grounding: (batch,) mean error of the linear readout of the hidden raw patches, over
             observed values; 0 for a window that hides none.
-        embedding: (batch, dim) mean target token, detached.
+        embedding: (batch, dim) mean of the normalised target tokens, detached.
         tokens: (batch, tokens, dim) target tokens before normalisation.
         visible: (batch, visible, dim) context tokens, with gradient.
     """
@@ -109,15 +109,16 @@ class JEPA(nn.Module):
         visible = self.encoder(values, observed, mask.context)
         features = self.predictor(visible, mask.context, mask.target)
         tokens = self.target(self.encoder, values, observed)
+        normal = self.target.normalise(tokens)
         if self.settings.latent:
-            wanted = take(self.target.normalise(tokens), mask.target)
+            wanted = take(normal, mask.target)
             prediction = self.distance(self.to_latent(features), wanted).mean(dim=1)
         else:
             prediction = values.new_zeros(len(values))
         return Output(
             prediction=prediction,
             grounding=self._grounding(features, values, observed, mask),
-            embedding=tokens.detach().mean(dim=1),
+            embedding=normal.detach().mean(dim=1),
             tokens=tokens,
             visible=visible,
         )

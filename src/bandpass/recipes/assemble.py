@@ -10,17 +10,16 @@ from bandpass.models import JEPA, MASKS
 from bandpass.recipes.recipe import Recipe, RecipeError
 
 
-def build_windows(recipe: Recipe, store: Store, split: str, extra: int = 0) -> Windows:
+def build_windows(recipe: Recipe, store: Store, split: str) -> Windows:
     """Cut one split of a store into the windows of a recipe.
 
     Args:
         recipe: Gives length, stride and normalisation.
         store: Where the series lie.
         split: "train" or "test".
-        extra: Rows appended to every window, for readouts of what comes next.
     """
     cut = recipe.windows
-    return Windows(store, cut.length + extra, cut.stride, split, normalize=cut.normalize)
+    return Windows(store, cut.length, cut.stride, split, normalize=cut.normalize)
 
 
 def build_jepa(recipe: Recipe, channels: int) -> JEPA:

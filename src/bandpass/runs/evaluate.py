@@ -11,9 +11,9 @@ from bandpass.evaluation import Estimate, block_groups, r2
 from bandpass.models import JEPA
 from bandpass.recipes import build_jepa, build_windows
 from bandpass.runs import tasks
-from bandpass.runs.run import CONTROL, Run, open_run
+from bandpass.runs.run import CONTROL, Run, RunError, open_run
 from bandpass.runs.tasks import Found, Row, Side
-from bandpass.training import checkpoint, frozen
+from bandpass.training import frozen
 from bandpass.training.atomic import write_table
 
 FIT, TEST = 4000, 4000
@@ -57,14 +57,20 @@ def evaluate(path: Path, on_task: Callable[[str], None] = lambda name: None) -> 
         path: The run directory.
         on_task: Told which encoder is being probed, for progress displays.
 
+    Raises:
+        RunError: If it is no run, has not spent its budget, or its store has changed.
+
     Returns:
         The rows written to ``evaluation.parquet``.
     """
     run = open_run(path)
+    if not run.finished:
+        raise RunError(f"{path} has not spent its budget: repeat its `bandpass train` to finish it")
     store = run.open_store()
     seed, names = run.recipe.train.seed, list(store.regimes)
-    fit = _Split(build_windows(run.recipe, store, "train"), FIT)
-    test = _Split(build_windows(run.recipe, store, "test"), TEST)
+    past = frozen.past_rows(run.recipe.windows.length, run.recipe.model.encoder.patch)
+    fit = _Split(build_windows(run.recipe, store, "train"), FIT, past)
+    test = _Split(build_windows(run.recipe, store, "test"), TEST, past)
     rows, points = _persistence(test, seed), list[Row]()
     for view in _views(run, fit, test):
         on_task(f"{view.encoder}, {view.pooling}")
@@ -80,15 +86,15 @@ def evaluate(path: Path, on_task: Callable[[str], None] = lambda name: None) -> 
 class _Split:
     """Windows of one split, chosen once for all encoders, and what is known about them."""
 
-    def __init__(self, windows: Windows, most: int) -> None:
+    def __init__(self, windows: Windows, most: int, past: int) -> None:
         self.windows = windows
         self.ids = _evenly(len(windows), most)
-        self.past = slice(round(windows.length * (1 - frozen.FUTURE)))
+        self.past = slice(past)
         series, starts = windows.locate(self.ids)
         ahead: list[np.ndarray] = []
         last: list[np.ndarray] = []
         for batch in frozen.batches(windows, self.ids):
-            hidden = slice(self.past.stop, None)
+            hidden = slice(past, None)
             ahead.append(frozen.mean_rows(batch.values[:, hidden], batch.observed[:, hidden]))
             last.append(frozen.last_rows(batch.values[:, self.past], batch.observed[:, self.past]))
         self.side = Side(
@@ -108,8 +114,9 @@ def _views(run: Run, fit: _Split, test: _Split) -> Iterator[View]:
     pretrained = run.load_jepa(store)
     fresh = build_jepa(run.recipe, len(store.channels)).eval()
     models = {"pretrained": pretrained, "random-init": fresh.to(pretrained.device)}
-    if checkpoint.latest(run.path / CONTROL) is not None:
-        models[CONTROL] = open_run(run.path / CONTROL).load_jepa(store)
+    control = run.path / CONTROL
+    if control.is_dir() and open_run(control).finished:  # else it had a smaller budget
+        models[CONTROL] = open_run(control).load_jepa(store)
     for name, jepa in models.items():
         whole = _of_both(fit, test, jepa, frozen.embed_windows)
         past = _of_both(fit, test, jepa, frozen.embed_past)

@@ -44,6 +44,12 @@ class Run:
             )
         return store
 
+    @property
+    def finished(self) -> bool:
+        """Whether the budget of the recipe is spent."""
+        newest = checkpoint.latest(self.path)
+        return newest is not None and checkpoint.step_of(newest) == self.recipe.train.steps
+
     def load_jepa(self, store: Store) -> JEPA:
         """Build the model and load its newest checkpoint: frozen, on the device of the recipe."""
         newest = checkpoint.latest(self.path)

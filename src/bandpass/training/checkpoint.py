@@ -59,6 +59,11 @@ def latest(run: Path) -> Path | None:
     return next(reversed(_whole(run)), None)
 
 
+def step_of(checkpoint: Path) -> int:
+    """Return the optimiser steps that were done when a checkpoint was written."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
 def load_weights(checkpoint: Path, device: str = "cpu") -> dict[str, Tensor]:
     """Read the weights of a checkpoint."""
     try:

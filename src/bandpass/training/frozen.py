@@ -64,6 +64,12 @@ def _pooled(
     return np.concatenate(found)
 
 
+def past_rows(time: int, patch: int) -> int:
+    """Rows of a window of ``time`` rows that the future mask leaves visible."""
+    mask: Mask = MASKS["future"](1, time // patch, FUTURE, Generator())
+    return patch * mask.context.shape[1]
+
+
 def _future_mask(jepa: JEPA, batch: int) -> Mask:
     return MASKS["future"](batch, jepa.tokens, FUTURE, Generator())
 

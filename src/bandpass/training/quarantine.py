@@ -1,10 +1,11 @@
 """The quarantine list of a run, with the signals themselves, for a person to review."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 
-from bandpass.curriculum import SurpriseBand
+from bandpass.curriculum import Quarantined, SurpriseBand
 from bandpass.data import Windows
 from bandpass.training.atomic import write_table
 from bandpass.training.step import Sampler
@@ -22,7 +23,7 @@ def write_quarantine(run: Path, windows: Windows, sampler: Sampler) -> None:
     """
     held = sampler.quarantine() if isinstance(sampler, SurpriseBand) else []
     rows = []
-    for place, entry in enumerate(sorted(held, key=lambda each: -each.z)):
+    for place, entry in enumerate(sorted(held, key=_by_extremity)):
         series, start = windows.locate([entry.id])
         names: list[str] = []
         signals: list[list[float]] = []
@@ -45,3 +46,10 @@ def write_quarantine(run: Path, windows: Windows, sampler: Sampler) -> None:
         )
     if rows:
         write_table(run / "quarantine.parquet", rows)
+    else:  # all that an interrupted part of this run held have been released
+        (run / "quarantine.parquet").unlink(missing_ok=True)
+
+
+def _by_extremity(entry: Quarantined) -> tuple[bool, float]:
+    """Most extreme first; windows without a finite loss have no z and come last."""
+    return math.isnan(entry.z), -entry.z

@@ -43,7 +43,7 @@ def train_step(
     Args:
         jepa: The model.
         batch: Windows with the draw they came from.
-        sampler: Told every window's latent loss; gives back the weighted loss.
+        sampler: Told every window's loss before regularisation; gives back the weighted mean.
         optimizer: AdamW over ``parameter_groups(jepa)``.
         settings: Budget and weights.
         step: Steps done before this one; with the seed it determines masks and projections.

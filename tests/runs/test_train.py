@@ -141,3 +141,17 @@ def test_a_second_process_is_kept_out(recipe, store, tmp_path):
         holder.kill()
         holder.communicate()
     assert train(recipe(), store, tmp_path / "run", with_control=False)
+
+
+def test_a_store_may_move(recipe, make_store, tmp_path):
+    store = make_store()
+    train(recipe(), store, tmp_path / "run", with_control=False)
+    moved = open_store(store.path.rename(tmp_path / "moved"))
+    train(recipe(), moved, tmp_path / "run", with_control=False)
+    assert open_run(tmp_path / "run").open_store().path == moved.path
+
+
+def test_a_recipe_is_for_its_source(recipe, store, tmp_path):
+    with pytest.raises(RunError, match=r"recipe series is for smd, .* holds plant"):
+        train(recipe("source=smd"), store, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -56,7 +56,14 @@ class Run:
         if newest is None:
             raise RunError(f"{self.path} has no checkpoint yet: run `bandpass train` on it first")
         jepa = build_jepa(self.recipe, len(store.channels))
-        jepa.load_state_dict(checkpoint.load_weights(newest))
+        weights = checkpoint.load_weights(newest)
+        try:
+            jepa.load_state_dict(weights)
+        except RuntimeError as error:
+            raise RunError(
+                f"{newest} does not fit {self.path / 'recipe.json'}: one of them was changed by "
+                "hand; start a new run"
+            ) from error
         return jepa.to(pick_device(self.recipe.train.device)).eval()
 
 
@@ -72,6 +79,9 @@ def create_run(path: Path, recipe: Recipe, store: Store) -> Run:
         differing = _differences(to_dict(found.recipe), to_dict(recipe))
         if found.store_hash != store.hash:
             differing.append("store")
+        if not differing and found.store_path != run.store_path:
+            _write_recipe(run)  # the same store, somewhere else now
+            return run
         if differing:
             raise RunError(
                 f"{path} holds another run (differs in {', '.join(differing)}): choose another "
@@ -79,8 +89,7 @@ def create_run(path: Path, recipe: Recipe, store: Store) -> Run:
             )
         return found
     path.mkdir(parents=True, exist_ok=True)
-    content = to_dict(recipe) | {"store": str(run.store_path), "store_hash": run.store_hash}
-    write_json(path / "recipe.json", content)
+    _write_recipe(run)
     return run
 
 
@@ -96,9 +105,15 @@ def open_run(path: Path) -> Run:
     try:
         content = json.loads(file.read_text())
         store, store_hash = Path(content.pop("store")), content.pop("store_hash")
-    except (json.JSONDecodeError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{file} cannot be read ({error}): start a new run") from error
     return Run(path, from_dict(content), store, store_hash)
+
+
+def _write_recipe(run: Run) -> None:
+    content = to_dict(run.recipe)
+    content |= {"store": str(run.store_path), "store_hash": run.store_hash}
+    write_json(run.path / "recipe.json", content)
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:

@@ -57,6 +57,12 @@ def train(
 
 
 def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog) -> bool:
+    source = store.manifest["source"]
+    if recipe.source not in ("any", source):
+        raise RunError(
+            f"recipe {recipe.name} is for {recipe.source}, {store.path} holds {source}: take "
+            "another recipe, or say source=any"
+        )
     # The parts come first: a recipe that cannot be built shall not leave a run directory.
     pick_device(recipe.train.device)
     windows = build_windows(recipe, store, "train")

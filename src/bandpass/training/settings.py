@@ -74,7 +74,7 @@ class TrainSettings:
             "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
             "clip": (self.clip > 0, "over 0"),
             "workers": (self.workers >= 0, "at least 0"),
-            "seed": (self.seed >= 0, "at least 0"),
+            "seed": (0 <= self.seed < 2**31, "at least 0 and below 2**31"),
             "masks": (bool(self.masks) and set(self.masks) <= set(MASKS), f"of {sorted(MASKS)}"),
             "regulariser": _one_of(self.regulariser, "none", *REGULARISERS),
             "precision": _one_of(self.precision, "fp32", "bf16"),

@@ -173,3 +173,27 @@ def test_a_wrong_option_is_named(
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     with pytest.raises(DataError, match=message):
         read("folder", tmp_path, **options)
+
+
+def test_a_whole_number_names_one_regime_however_it_is_written(tmp_path: Path, schema) -> None:
+    (tmp_path / "a.csv").write_text("x,mode\n0.5,1\n0.5,2\n")
+    (tmp_path / "b.csv").write_text("x,mode\n0.5,1.0\n0.5,2.50\n")
+    assert schema(tmp_path, regime="mode").regimes == ("1", "2", "2.50")
+
+
+def test_a_header_that_is_not_utf8_is_refused(tmp_path: Path, schema) -> None:
+    (tmp_path / "a.csv").write_bytes("größe,x\n1,2\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"a\.csv: not UTF-8"):
+        schema(tmp_path)
+
+
+def test_text_in_a_channel_names_the_roles(tmp_path: Path, read) -> None:
+    (tmp_path / "a.csv").write_text("x,state\n1,open\n2,shut\n")
+    with pytest.raises(DataError, match=r"timestamp=, label=, regime="):
+        read("folder", tmp_path)
+
+
+def test_foreign_byte_order_reads_alike(tmp_path: Path, read) -> None:
+    values = np.arange(6.0).reshape(3, 2)
+    np.save(tmp_path / "a.npy", values.astype(">f8"))
+    np.testing.assert_array_equal(read("folder", tmp_path)["a"].values, values)

@@ -113,7 +113,10 @@ def texts(table: pa.Table, name: str, path: Path) -> list[str | None]:
     require(table, [name], path)
     column = table.column(name)
     if pa.types.is_floating(column.type):
-        numbers = column.to_pylist()
-        whole = (v if v is None or v != v or v != int(v) else int(v) for v in numbers)
-        return [None if v is None or v != v else str(v) for v in whole]
-    return column.cast(pa.string()).to_pylist()
+        numbers = (None if v is None or v != v else v for v in column.to_pylist())
+        return [None if v is None else str(int(v) if v.is_integer() else v) for v in numbers]
+    try:
+        text = column.cast(pa.string())
+    except pa.ArrowNotImplementedError as error:
+        raise DataError(f"{path}: column {name!r} holds {column.type}, not names") from error
+    return pc.replace_substring_regex(text, r"^(-?\d+)\.0+$", r"\1").to_pylist()

@@ -75,6 +75,8 @@ def explained(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: no such file") from error
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:  # names the row, the header being row 1
         raise DataError(f"{path}: {error}; mend the file or download it again") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from error
     except OSError as error:
         raise DataError(f"{path}: {error}; download the file again") from error
 

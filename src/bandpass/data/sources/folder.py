@@ -15,6 +15,7 @@ LAYOUT = """RAW/<any name>.csv[.gz] | .parquet | .npy, in any folders below RAW
   a header names the columns; those of an .npy matrix (rows, columns) are called 0, 1, 2, ...
   every column that no option names is a channel; all files have the same channels"""
 SUFFIXES = (".csv", ".parquet", ".npy")
+ROLES = "timestamp=, label=, regime=, series=, entity= or ignore="
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def _names(path: Path, columns: Columns) -> list[str]:
     if path.suffix == ".parquet":
         with _tables.explained(path):
             return parquet.read_schema(path).names
-    return _tables.header(path, columns.delimiter).names
+    with _tables.explained(path):
+        return _tables.header(path, columns.delimiter).names
 
 
 def _load(path: Path, columns: Columns, only: Sequence[str] | None = None) -> pa.Table:
@@ -120,7 +122,12 @@ def _load(path: Path, columns: Columns, only: Sequence[str] | None = None) -> pa
             table = parquet.ParquetFile(path).read(columns=only)
     else:
         types = _csv_types(_tables.header(path, columns.delimiter), columns)
-        table = _tables.read_csv(path, delimiter=columns.delimiter, types=types, only=only)
+        try:
+            table = _tables.read_csv(path, delimiter=columns.delimiter, types=types, only=only)
+        except DataError as error:
+            if "conversion error" in str(error):
+                raise DataError(f"{error}, or say what a text column is: {ROLES}") from error
+            raise
     if table.num_rows == 0:
         raise DataError(f"{path}: no rows; remove the file")
     return table
@@ -150,7 +157,7 @@ def _load_npy(path: Path) -> pa.Table:
         raise DataError(
             f"{path}: holds {values.dtype} of shape {values.shape}; save numbers (rows, columns)"
         )
-    values = values.reshape(len(values), -1)
+    values = values.reshape(len(values), -1).astype(values.dtype.newbyteorder("="), copy=False)
     arrays = [pa.array(np.ascontiguousarray(column)) for column in values.T]
     return pa.table(arrays, names=[str(i) for i in range(len(arrays))])
 

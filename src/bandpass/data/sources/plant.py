@@ -45,7 +45,7 @@ class Plant:
             if getattr(self, name) < 1:
                 raise DataError(f"option {name}={getattr(self, name)}: must be at least 1")
         for name in ("seed", "failure_rate", "load_rate"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # not a number is refused too
                 raise DataError(f"option {name}={getattr(self, name)}: must not be negative")
         for name in ("corrupt_rate", "missing_rate"):
             if not 0 <= getattr(self, name) <= 0.5:

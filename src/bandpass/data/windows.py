@@ -90,9 +90,8 @@ class Windows(Dataset[Batch]):
         Raises:
             IndexError: If an id is not in 0 .. len - 1.
         """
-        series, start = self.locate(ids)
-        at = self._offset[series] + start
-        view, entity = self._view("values"), self._entity[series]
+        run, at = self._rows(ids)
+        view, entity = self._view("values"), self._entity[run]
         complete = not self.store.missing
         values, observed = gather(view, at, entity, self._normalizer, complete=complete)
         shape = (len(at), self.length, -1)
@@ -100,16 +99,13 @@ class Windows(Dataset[Batch]):
 
     def locate(self, ids: Ids) -> tuple[np.ndarray, np.ndarray]:
         """Where windows are: row of ``store.series`` and start row in it, each (B,) int64."""
-        ids = np.asarray(ids, np.int64)
-        outside = (ids < 0) | (ids >= len(self))
-        if outside.any():
-            raise IndexError(f"window {ids[outside][0]} is not in 0 .. {len(self) - 1}")
-        run = np.searchsorted(self._first, ids, side="right") - 1
-        return self._series[run], self._start[run] + (ids - self._first[run]) * self.stride
+        run, at = self._rows(ids)
+        series = self._series[run]
+        return series, at - self._offset[series]
 
     def entities(self, ids: Ids | None = None) -> np.ndarray:
         """Index into ``store.entity_names``, (B,) int64; of all windows if ``ids`` is None."""
-        return self._describe(ids, np.int64, lambda some: self._entity[self.locate(some)[0]])
+        return self._describe(ids, np.int64, lambda some: self._entity[self._rows(some)[0]])
 
     def labels(self, ids: Ids | None = None) -> np.ndarray:
         """1 if any row is an event, else 0 if any row is labelled normal, else -1; (B,) int8."""
@@ -154,8 +150,7 @@ class Windows(Dataset[Batch]):
         Raises:
             StoreError: If the store has no states.
         """
-        series, start = self.locate(ids)
-        return self.store.column("state")[self._offset[series] + start + self.length - 1]
+        return self.store.column("state")[self._rows(ids)[1] + self.length - 1]
 
     def _number(self) -> None:
         """Lay the windows of the split's runs out one after the other."""
@@ -175,10 +170,21 @@ class Windows(Dataset[Batch]):
                 f"its {len(rows)} runs have at most {rows.max(initial=0)} rows; use shorter "
                 f"windows or another split"
             )
-        self._series, self._start = series[fits], start[fits]
-        self._first = np.append(0, np.cumsum((rows[fits] - self.length) // self.stride + 1))
+        self._series = series[fits]
+        self._entity = self.store.entity_of_series[self._series]
         self._offset = self.store.series["offset"].to_numpy()
-        self._entity = self.store.entity_of_series
+        self._first = np.append(0, np.cumsum((rows[fits] - self.length) // self.stride + 1))
+        # Window i of a run starts at row base + i * stride of the store's columns.
+        self._base = self._offset[self._series] + start[fits] - self._first[:-1] * self.stride
+
+    def _rows(self, ids: Ids) -> tuple[np.ndarray, np.ndarray]:
+        """Run of each window, and the row of the store's columns that it starts at."""
+        ids = np.asarray(ids, np.int64)
+        outside = (ids < 0) | (ids >= len(self))
+        if outside.any():
+            raise IndexError(f"window {ids[outside][0]} is not in 0 .. {len(self) - 1}")
+        run = np.searchsorted(self._first, ids, side="right") - 1
+        return run, self._base[run] + ids * self.stride
 
     def _view(self, name: str) -> np.ndarray:
         if name not in self._views:
@@ -186,8 +192,7 @@ class Windows(Dataset[Batch]):
         return self._views[name]
 
     def _codes(self, name: str, ids: Ids) -> np.ndarray:
-        series, start = self.locate(ids)
-        return self._view(name)[self._offset[series] + start]
+        return self._view(name)[self._rows(ids)[1]]
 
     def _describe(
         self, ids: Ids | None, dtype: type, describe: Callable[[Ids], np.ndarray]

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from bandpass.data import Store, prepare
 from bandpass.data.sources import SOURCES
 from bandpass.models import MASKS
-from bandpass.recipes import Recipe, build_jepa, build_sampler, build_windows, find, override
+from bandpass.recipes import Recipe, build_curriculum, build_jepa, build_windows, find, override
 from bandpass.training import fit, parameter_groups
 from bandpass.training.lr_schedule import cosine, warmup_cosine
-from bandpass.training.step import step_generator
+from bandpass.training.passes import step_generator
 
 CLAIM = "training throughput of fit() relative to a bare PyTorch loop"
 GOAL = 0.95
@@ -82,7 +82,7 @@ def compare(recipe: Recipe, store: Store, run: Path) -> tuple[list[float], list[
         theirs.append(since - start)
 
     jepa = build_jepa(recipe, len(store.channels))
-    fit(jepa, windows, build_sampler(recipe, windows), recipe.train, run, take_turn)
+    fit(jepa, windows, build_curriculum(recipe, windows), recipe.train, run, take_turn)
     return ours[1:], theirs[1:]  # the first turns hold what happens once
 
 

@@ -104,7 +104,7 @@ def stores(rows: int) -> Iterator[Store]:
     with tempfile.TemporaryDirectory() as folder:
         for channels, missing in ((38, 0.01), (8, 0.01), (38, 0.0), (8, 0.0)):
             options: dict[str, Any] = {"series": 4, "rows": rows, "channels": channels}
-            options |= {"missing_rate": missing, "corrupt_rate": missing}
+            options |= {"missing_rate": missing, "corrupt": missing}
             yield prepare(
                 SOURCES["plant"], folder, Path(folder) / f"{channels}-{missing}", **options
             )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     Tokens: TypeAlias = Tensor
     VisibleTokens: TypeAlias = Tensor
     HiddenTokens: TypeAlias = Tensor
+    HiddenLatents: TypeAlias = Tensor
+    HiddenErrors: TypeAlias = Tensor
     TokenIndex: TypeAlias = Tensor
     VisibleIndex: TypeAlias = Tensor
     HiddenIndex: TypeAlias = Tensor
@@ -22,7 +24,7 @@ else:
         from jaxtyping import Bool, Float, Int
     except ImportError:  # an installed user has no jaxtyping: the aliases stay documentation
         Windows = Observed = Tokens = VisibleTokens = HiddenTokens = Embeddings = Tensor
-        TokenIndex = VisibleIndex = HiddenIndex = Tensor
+        HiddenLatents = HiddenErrors = TokenIndex = VisibleIndex = HiddenIndex = Tensor
         Vectors = PerSample = Scalar = Tensor
     else:
         Windows = Float[Tensor, "batch time channels"]
@@ -30,6 +32,8 @@ else:
         Tokens = Float[Tensor, "batch tokens dim"]
         VisibleTokens = Float[Tensor, "batch visible dim"]
         HiddenTokens = Float[Tensor, "batch hidden width"]
+        HiddenLatents = Float[Tensor, "batch hidden dim"]
+        HiddenErrors = Float[Tensor, "batch hidden"]
         TokenIndex = Int[Tensor, "batch chosen"]
         VisibleIndex = Int[Tensor, "batch visible"]
         HiddenIndex = Int[Tensor, "batch hidden"]

@@ -31,14 +31,20 @@ def test_philox_depends_on_both_keys_and_nothing_else():
     assert not np.array_equal(first, philox(1, 3).random(4))
 
 
+def test_philox_is_that_of_numpy_under_the_same_key():
+    key = np.array([1, 2**63 + 5], dtype=np.uint64)
+    expected = np.random.Generator(np.random.Philox(key=key)).random(4)
+    np.testing.assert_array_equal(philox(1, 2**63 + 5).random(4), expected)
+
+
 def test_length_is_what_iterating_yields():
     schedule = Schedule(5)
     run = schedule.run(make)
     first, second = next(run), next(run)
-    schedule.settle(first)
+    schedule.settle(first.number)
     assert len(schedule) == 4
     assert [draw.number for draw in schedule.run(make)] == [1, 2, 3, 4]
-    schedule.settle(second)
+    schedule.settle(second.number)
     assert len(schedule) == 3
 
 
@@ -46,7 +52,7 @@ def test_draws_in_flight_come_again_first_after_a_resume():
     schedule = Schedule(6)
     run = schedule.run(make)
     drawn = [next(run) for _ in range(4)]
-    schedule.settle(drawn[1])  # out of order
+    schedule.settle(drawn[1].number)  # out of order
     resumed = Schedule(6)
     resumed.load_state_dict(schedule.state_dict())
     again = list(resumed.run(make))

@@ -79,7 +79,7 @@ def test_scores_beyond_the_axis_go_to_its_ends():
 
 
 def test_a_first_batch_of_zeros_is_refused():
-    with pytest.raises(ValueError, match="every loss of the first batch is 0"):
+    with pytest.raises(ValueError, match="no score of the first batch is finite"):
         LogHistogram(1, 0.9, 10.0).bins(np.full(4, -np.inf))
 
 

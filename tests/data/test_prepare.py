@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +142,9 @@ def test_infinite_values_become_missing_and_are_counted(tmp_path):
     store = prepare(source(bad), tmp_path, tmp_path / "store")
     assert np.isnan(store.column("values")[3:5, 2]).all()
     assert store.manifest["infinite"] == [0, 0, 2]
-    assert "2 infinite values became missing values" in store.manifest["notes"]
+    (note,) = (note for note in store.manifest["notes"] if "infinite" in note)
+    assert note.startswith("2 infinite values became missing values, values beyond float32")
+    assert note.endswith(": level")
     assert np.isfinite(store.moments).all()
     assert np.isinf(bad.values[3, 2])  # the caller's array is left alone
 
@@ -328,3 +331,19 @@ def test_a_killed_prepare_leaves_nothing_that_opens_and_the_next_one_cleans_up(t
             open_store(place)
     prepare(source(series()), tmp_path, tmp_path / "store").verify()
     assert {path.name for path in tmp_path.iterdir()} == {"store", ".store.lock"}
+
+
+def test_values_beyond_float32_are_named_with_their_channel(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "a.csv").write_text("a,b\n" + "1,2\n" * 99 + "1,1e300\n")
+    store = prepare(SOURCES["folder"], raw, tmp_path / "store")
+    assert store.manifest["infinite"] == [0, 1]
+    assert any("beyond float32 (3.4e38) among them: b" in note for note in store.manifest["notes"])
+
+
+def test_an_incomplete_download_says_what_is_missing(tmp_path):
+    rule = Split(by="series", test=frozenset({"rig/0", "rig/1", "rig/7"}))
+    own = replace(source(series("rig/0"), series("rig/2")), split=rule, home="https://rigs")
+    with pytest.raises(DataError, match=r"2 of them are not there: rig/1, rig/7; .*https://rigs"):
+        prepare(own, tmp_path, tmp_path / "store")

@@ -77,7 +77,7 @@ def test_a_column_that_was_cut_short(store):
 
 def test_a_column_that_is_gone(store):
     (store.path / "label.npy").unlink()
-    with pytest.raises(StoreError, match=r"label.npy has 0 bytes"):
+    with pytest.raises(StoreError, match=r"label.npy is missing"):
         open_store(store.path)
 
 

@@ -26,6 +26,23 @@ def build():
 
 
 @pytest.fixture
+def deep():
+    """Builds a JEPA of 8 tokens whose encoder has four blocks."""
+
+    def deep(target: str) -> JEPA:
+        sizes = JEPASettings(
+            encoder=EncoderSettings(patch=PATCH, dim=16, depth=4, heads=2, mlp=32),
+            predictor=PredictorSettings(dim=16, depth=1, heads=2, mlp=32),
+            target=target,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return JEPA(CHANNELS, TIME, sizes, PREDICTION_LOSSES["smooth-l1"])
+
+    return deep
+
+
+@pytest.fixture
 def windows() -> tuple[Tensor, Tensor]:
     """Values, 0 where missing, and what was observed."""
     generator = torch.Generator().manual_seed(1)

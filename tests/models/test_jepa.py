@@ -20,6 +20,35 @@ def test_gives_what_it_promises(build, windows, mask, target):
     assert not output.embedding.requires_grad
     normal = jepa.target.normalise(output.tokens).detach()
     torch.testing.assert_close(output.embedding, normal.mean(dim=1))
+    spread = normal.var(dim=1, correction=0).sqrt()
+    torch.testing.assert_close(output.pooled, torch.cat([normal.mean(dim=1), spread], dim=1))
+
+
+@targets
+def test_hands_on_what_the_scores_need_detached(build, windows, mask, target):
+    jepa = build(target=target)
+    output = jepa(*windows, mask)
+    torch.testing.assert_close(output.wanted, take(output.normal, mask.target))
+    torch.testing.assert_close(output.foreseen, jepa.to_latent(output.features))
+    torch.testing.assert_close(output.errors, jepa.distance(output.foreseen, output.wanted))
+    torch.testing.assert_close(output.errors.mean(dim=1), output.prediction)
+    for name in ("features", "normal", "wanted", "foreseen", "errors"):
+        assert not getattr(output, name).requires_grad
+    assert output.mask is mask
+
+
+@targets
+def test_sparse_forward_hides_the_other_tokens_from_the_target_too(build, windows, mask, target):
+    values, observed = windows
+    few = Mask(mask.context[:, ::2], mask.target[:, ::2])
+    jepa = build(target=target)
+    whole, sparse = (jepa(values, observed, few, sparse=flag) for flag in (False, True))
+    assert sparse.tokens.shape == (5, few.context.shape[1] + few.target.shape[1], 16)
+    assert sparse.errors.shape == whole.errors.shape
+    torch.testing.assert_close(sparse.foreseen, whole.foreseen)
+    index = torch.cat([few.context, few.target], dim=1)
+    alone = jepa.target.normalise(jepa.target(jepa.encoder, values, observed, index))
+    torch.testing.assert_close(sparse.wanted, alone[:, few.context.shape[1] :])
 
 
 def test_hidden_values_reach_no_prediction(build, windows, mask, hidden_rows):
@@ -73,6 +102,7 @@ def test_without_latent_target_only_grounding_is_left(build, windows, mask):
     jepa = build(latent=False)
     output = jepa(*windows, mask)
     assert torch.equal(output.prediction, torch.zeros(5))
+    assert output.foreseen is output.errors is None
     output.grounding.mean().backward()
     assert jepa.to_latent.weight.grad is None
     assert jepa.encoder.embed.weight.grad.abs().sum() > 0
@@ -143,6 +173,15 @@ def test_one_step_on_the_gpu_is_that_of_the_cpu(build, windows, mask, target):
         torch.testing.assert_close(
             getattr(output, name).cpu(), getattr(expected, name), rtol=1e-3, atol=1e-4
         )
+
+
+@targets
+def test_target_tokens_that_are_known_are_not_computed_again(build, windows, mask, target):
+    jepa = build(target=target)
+    expected = jepa(*windows, mask)
+    found = jepa(*windows, mask, tokens=expected.tokens)
+    assert torch.equal(found.prediction, expected.prediction)
+    assert found.tokens is expected.tokens
 
 
 def test_window_must_be_whole_patches():

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -50,15 +52,91 @@ def test_same_encoder_target_has_a_gradient(build, windows, mask):
     assert torch.equal(output.tokens, jepa.embed(*windows))
 
 
-def test_only_the_teacher_normalises(build, windows, mask):
+def test_all_but_the_same_encoder_normalise(build, windows, mask):
     tokens = 3 * torch.randn(2, 8, 16, generator=torch.Generator().manual_seed(0)) + 1
-    normal = build().target.normalise(tokens)
-    torch.testing.assert_close(normal.mean(dim=-1), torch.zeros(2, 8), rtol=0, atol=1e-5)
-    torch.testing.assert_close(normal.var(dim=-1, correction=0), torch.ones(2, 8))
+    for name in set(TARGETS) - {"same-encoder"}:
+        normal = build(target=name).target.normalise(tokens)
+        torch.testing.assert_close(normal.mean(dim=-1), torch.zeros(2, 8), rtol=0, atol=1e-5)
+        torch.testing.assert_close(normal.var(dim=-1, correction=0), torch.ones(2, 8))
     assert build(target="same-encoder").target.normalise(tokens) is tokens
 
 
+@pytest.mark.parametrize("name", sorted(set(TARGETS) - {"same-encoder"}))
+def test_no_gradient_flows_through_any_other_target(build, windows, mask, name):
+    assert not build(target=name)(*windows, mask).tokens.requires_grad
+
+
+def test_patch_target_knows_neither_the_other_patches_nor_the_place(build, windows):
+    values, observed = windows
+    jepa = build(target="patch")
+    tokens = jepa.target(jepa.encoder, values, observed)
+    rolled = jepa.target(jepa.encoder, values.roll(4, dims=1), observed.roll(4, dims=1))
+    torch.testing.assert_close(rolled, tokens.roll(1, dims=1))
+    other = values.clone()
+    other[:, 4:] += 3
+    changed = jepa.target(jepa.encoder, other, observed)
+    torch.testing.assert_close(changed[:, 0], tokens[:, 0])
+    assert not torch.allclose(changed[:, 1:], tokens[:, 1:])
+
+
+def test_layer_target_is_the_middle_of_the_teacher(deep, windows):
+    jepa = deep("layer")
+    teacher = jepa.target.encoder
+    tokens = teacher.patches(*windows) + teacher.positions
+    for block in teacher.blocks[:2]:
+        tokens = block(tokens)
+    torch.testing.assert_close(jepa.target(jepa.encoder, *windows), tokens)
+    assert jepa.target.forwards == 0.5
+
+
+def test_contextual_target_averages_the_top_layers_each_normalised(deep, windows):
+    jepa = deep("contextual")
+    layers = jepa.target.encoder.layers(*windows)
+    assert len(layers) == 4
+    assert torch.equal(layers[-1], jepa.target.encoder(*windows))
+    normal = [torch.nn.functional.layer_norm(tokens, (16,)) for tokens in layers[1:]]
+    expected = (normal[0] + normal[1] + normal[2]) / 3
+    torch.testing.assert_close(jepa.target(jepa.encoder, *windows), expected)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_can_see_a_part_of_the_tokens(deep, windows, mask, name):
+    """Only those tokens have a part in what it gives, in the order asked for."""
+    values, observed = windows
+    jepa = deep(name)
+    found = jepa.target(jepa.encoder, values, observed, mask.context)
+    assert found.shape == (5, 5, 16)
+    hidden = torch.zeros(5, 8, dtype=torch.bool).scatter(1, mask.target, True)
+    other = values + 5 * hidden.repeat_interleave(4, dim=1)[..., None]
+    torch.testing.assert_close(jepa.target(jepa.encoder, other, observed, mask.context), found)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_trains_resumes_and_keeps_its_names(deep, windows, mask, name):
+    def step(jepa, optimizer):
+        optimizer.zero_grad()
+        loss = jepa(*windows, mask).prediction.mean()
+        loss.backward()
+        optimizer.step()
+        jepa.target.update(jepa.encoder, 0.9)
+        return float(loss.detach())
+
+    jepa = deep(name)
+    optimizer = torch.optim.AdamW(jepa.parameters(), lr=3e-3)
+    losses = [step(jepa, optimizer) for _ in range(12)]
+    assert losses[-1] < 0.9 * losses[0]
+
+    names = {key for key in jepa.state_dict() if key.startswith("target.")}
+    teacher = name in ("ema", "layer", "contextual")
+    assert names == {f"target.encoder.{key}" for key in jepa.encoder.state_dict() if teacher}
+
+    other = deep(name)
+    other.load_state_dict(jepa.state_dict())
+    again = torch.optim.AdamW(other.parameters(), lr=3e-3)
+    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert [step(jepa, optimizer) for _ in range(3)] == [step(other, again) for _ in range(3)]
+
+
 def test_unknown_target_names_the_known(build):
-    with pytest.raises(ValueError, match=r"'emma' is none of \['ema', 'same-encoder'\]"):
+    with pytest.raises(ValueError, match=r"'emma' is none of \['contextual', 'ema', 'layer', "):
         build(target="emma")
-    assert set(TARGETS) == {"ema", "same-encoder"}

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bandpass.curriculum import POLICIES
 from bandpass.recipes import (
     Recipe,
     RecipeError,
@@ -31,6 +32,13 @@ SERIES = find("series")
         ("latent=True", ("model", "latent"), True),
         ("rule=two-level", ("band", "rule"), "two-level"),
         ("policy=uniform", ("policy",), "uniform"),
+        ("edges=0.4,0.8", ("band", "edges"), (0.4, 0.8)),
+        ("score=residual", ("score",), "residual"),
+        ("gate=true", ("gate",), True),
+        ("pool=2", ("train", "pool"), 2),
+        ("rescore_every=8", ("train", "rescore_every"), 8),
+        ("guard_every=50", ("train", "guard_every"), 50),
+        ("keep=5", ("train", "keep"), 5),
     ],
 )
 def test_overrides_one_setting_and_nothing_else(change, path, value):
@@ -49,6 +57,23 @@ def test_overrides_one_setting_and_nothing_else(change, path, value):
     assert there == here
 
 
+def test_a_policy_loads_its_settings_and_others_are_made_to_those():
+    """Whatever their order on the command line."""
+    preset = POLICIES["two-level"].settings
+    assert override(SERIES, ["policy=two-level"]).band == preset
+    for changes in (["policy=two-level", "ess=0.2"], ["ess=0.2", "policy=two-level"]):
+        changed = override(SERIES, changes)
+        assert changed.policy == "two-level"
+        assert changed.band == replace(preset, ess=0.2)
+    again = override(override(SERIES, ["policy=two-level"]), ["policy=surprise-band"])
+    assert again.band == POLICIES["surprise-band"].settings
+
+
+def test_a_policy_that_is_one_with_its_score_only_brings_it():
+    assert override(SERIES, ["policy=static"]).score == "density-ratio"
+    assert override(SERIES, ["score=density", "policy=static"]).score == "density"
+
+
 def test_later_changes_win_and_the_recipe_stays():
     before = to_dict(SERIES)
     assert override(SERIES, ["steps=5", "steps=6"]).train.steps == 6
@@ -63,13 +88,16 @@ def test_later_changes_win_and_the_recipe_stays():
         ("step=5", r"no recipe key 'step': did you mean 'steps'"),
         ("train.stepz=5", r"no recipe key 'train.stepz': did you mean 'train.steps'"),
         ("dim=5", r"'dim' is ambiguous: say one of model.encoder.dim, model.predictor.dim"),
-        ("encoder=5", r"no recipe key 'encoder'"),
+        ("encoder=5", r"'encoder' is ambiguous: say one of model.encoder.patch"),
+        ("window=64", r"'window' is ambiguous: .*windows.length, windows.stride"),
+        ("windows=64", r"'windows' is ambiguous: say one of windows.length, windows.stride"),
+        ("policy=surprise", r"no policy 'surprise': did you mean 'surprise-band'"),
         ("steps=many", r"train.steps='many': expected int"),
         ("steps=1.5", r"train.steps='1.5': expected int"),
         ("lr=fast", r"train.lr='fast': expected float"),
         ("latent=1", r"model.latent='1': expected true or false"),
         ("rule=best", r"band.rule is 'best': expected one of exponential, two-level"),
-        ("band.floor=0", r"band.floor must be in \(0, 1\], got 0.0"),
+        ("band.floor=2", r"band.floor must be in \[0, 1\], got 2.0"),
         ("masks=spam", r"train.masks must be of \['future', 'multi-block', 'span'\]"),
         ("batch=0", r"train.batch must be at least 2"),
     ],
@@ -84,7 +112,7 @@ def test_every_key_can_be_overridden_with_what_it_is():
         value: object = to_dict(SERIES)
         for name in key.split("."):
             value = value[name]
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         assert override(SERIES, [f"{key}={text}"]) == SERIES
 
 
@@ -132,7 +160,7 @@ def test_unknown_recipe_names_the_nearest():
         ("windows.length=130", "window length 130 is not a multiple of the patch size 4"),
         ("encoder.heads=3", "dim 64 is not divisible by heads 3"),
         ("mask_ratio=0.001", "mask ratio 0.001 hides 0 of 32 tokens"),
-        ("target=teacher", "target 'teacher' is none of"),
+        ("model.target=teacher", "target 'teacher' is none of"),
         ("distance=l7", "distance 'l7' is none of"),
     ],
 )

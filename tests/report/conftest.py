@@ -144,6 +144,55 @@ def _map(rng: np.random.Generator) -> dict:
     return parts
 
 
+def _enrichment(rng: np.random.Generator) -> dict:
+    """Two model scores and a control over three checkpoints; the last score finds the rare."""
+    names = "step score normalisation slice natural count auroc low high".split()
+    tops = ["top10", "top20", "top30", "top10_low", "top10_high"]
+    table: dict[str, list] = {name: [] for name in [*names, *tops]}
+    natural = {"rare": 0.02, "corrupt": 0.04, "normal": 0.94, "weak: transition": 0.1}
+    for step in (0, 1000, 2000):
+        for score, gain in (("loss", 0.05), ("residual-max", 0.3), ("max-abs-z", 0.2)):
+            for within in ("none", "entity"):
+                for slice_, share in natural.items():
+                    auroc = 0.5 + gain * (slice_ in ("rare", "corrupt")) * step / 2000
+                    top = 1 + 20 * (auroc - 0.5) - 0.5 * (within == "entity") + 0.01 * rng.random()
+                    row = (
+                        step,
+                        score,
+                        within,
+                        slice_,
+                        share,
+                        40,
+                        auroc,
+                        auroc - 0.08,
+                        auroc + 0.08,
+                    )
+                    row += (top, 0.8 * top, 0.7 * top, 0.7 * top, 1.3 * top)
+                    for column, entry in zip(table.values(), row, strict=True):
+                        column.append(entry)
+    return table
+
+
+def _shares() -> dict:
+    """The gate keeps corrupt windows out, and `two-level` on one score brings rare ones in."""
+    natural = {"rare": 0.02, "corrupt": 0.04, "normal": 0.94}
+    lifts = {("uniform", False): 1.0, ("hard-only", False): 3.5, ("two-level", False): 4.5}
+    lifts[("two-level", True)] = 4.2
+    rows = []
+    for (policy, gate), lift in lifts.items():
+        for score in ("none",) if policy == "uniform" else ("loss", "residual-max"):
+            rare = lift if score == "residual-max" else min(lift, 1.05)
+            share = {"rare": rare, "corrupt": 0.5 if gate else lift, "normal": 0.9}
+            about = {"policy": policy, "gate": gate, "score": score, "normalisation": "none"}
+            rows += [
+                about
+                | {"group": group, "natural": of, "share": of * share[group], "ess": 0.3}
+                | {"shuffled_low": 0.5 * of, "shuffled_high": 1.5 * of}
+                for group, of in natural.items()
+            ]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
 def _write_table(run: Path, name: str, columns: dict) -> None:
     pq.write_table(pa.table(columns), run / f"{name}.parquet")
 
@@ -156,7 +205,7 @@ def write_table() -> Callable[[Path, str, dict], None]:
 
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., Path]:
-    """``make_run(path, banded=True, buckets=1)`` writes a finished, evaluated run."""
+    """``make_run(path, banded=True, buckets=1)`` writes a finished, evaluated, enriched run."""
 
     def make(path: Path, *, banded: bool = True, buckets: int = 1, seed: int = 0) -> Path:
         rng = np.random.default_rng(seed)
@@ -180,6 +229,8 @@ def make_run() -> Callable[..., Path]:
         _write_table(path, "slots", _slots(rng, banded))
         _write_table(path, "evaluation", _evaluation())
         _write_table(path, "map", _map(rng))
+        _write_table(path, "enrichment", _enrichment(rng))
+        _write_table(path, "shares", _shares())
         if banded:
             _write_table(path, "band", _band(buckets))
             _write_table(path, "quarantine", _quarantine(rng))

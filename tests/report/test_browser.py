@@ -114,8 +114,9 @@ def measure(report: Path, width: int, *extra: str) -> dict:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_page_renders_whole_and_fits(report: Path, width: int) -> None:
     seen = measure(report, width)
-    assert seen["sections"][-7:] == [
-        *("training", "band", "slots", "quarantine", "map", "evaluation", "facts"),
+    assert seen["sections"][-8:] == [
+        *("training", "enrichment", "band", "slots", "quarantine", "map", "evaluation"),
+        "facts",
     ]
     assert len(seen["svgs"]) > 20
     assert all(w > 200 and h > 80 for w, h in seen["svgs"])

@@ -10,7 +10,9 @@ import pytest
 from bandpass.report import ReportError, write_report
 
 MakeRun = Callable[..., Path]
-SECTIONS = ("training", "band", "slots", "quarantine", "map", "evaluation", "facts")
+SECTIONS = (
+    *("training", "enrichment", "band", "slots", "quarantine", "map", "evaluation", "facts"),
+)
 
 
 @pytest.fixture(scope="module")

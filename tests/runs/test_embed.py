@@ -5,7 +5,7 @@ import pytest
 
 from bandpass.recipes import build_windows
 from bandpass.runs import RunError, embed, open_run
-from bandpass.training.frozen import embed_windows
+from bandpass.scoring.frozen import embed_windows
 
 
 @pytest.mark.parametrize(("pooling", "width"), [("mean", 16), ("mean+std", 32)])

@@ -9,7 +9,8 @@ from bandpass.data import StoreError, prepare
 from bandpass.data.sources import SOURCES
 from bandpass.report import write_report
 from bandpass.runs import RunError, evaluate, open_run, train
-from bandpass.training import checkpoint, frozen
+from bandpass.scoring import frozen
+from bandpass.training import checkpoint
 
 COLUMNS = ["encoder", "pooling", "task", "metric", "value", "low", "high", "count", "note"]
 

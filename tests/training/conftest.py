@@ -9,7 +9,7 @@ import pytest
 
 from bandpass.data import Store, prepare
 from bandpass.data.sources import SOURCES
-from bandpass.recipes import Recipe, build_jepa, build_sampler, build_windows, find, override
+from bandpass.recipes import Recipe, build_curriculum, build_jepa, build_windows, find, override
 from bandpass.training import fit
 
 TINY = (
@@ -44,7 +44,7 @@ def train(store) -> Callable[..., bool]:
     def train(recipe: Recipe, run: Path, on_log: Callable = lambda row, log: None) -> bool:
         windows = build_windows(recipe, store, "train")
         jepa = build_jepa(recipe, len(store.channels))
-        return fit(jepa, windows, build_sampler(recipe, windows), recipe.train, run, on_log)
+        return fit(jepa, windows, build_curriculum(recipe, windows), recipe.train, run, on_log)
 
     return train
 

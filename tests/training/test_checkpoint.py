@@ -32,6 +32,14 @@ def test_keeps_the_newest_two(tmp_path):
     assert kept == ["step-00001000", "step-00011000"]
 
 
+def test_keeps_what_it_is_told_to_beside_them(tmp_path):
+    for step in range(1, 9):
+        checkpoint.save(tmp_path, step, WEIGHTS, STATE, keep={2, 4, 8})
+    kept = [int(path.name[-1]) for path in sorted((tmp_path / "checkpoints").iterdir())]
+    assert kept == [2, 4, 7, 8]
+    assert checkpoint.latest(tmp_path).name == "step-00000008"
+
+
 def test_a_run_without_any(tmp_path):
     assert checkpoint.latest(tmp_path) is None
 

@@ -6,7 +6,14 @@ import torch
 
 from bandpass.losses import REGULARISERS
 from bandpass.recipes import build_jepa, build_sampler, build_windows
-from bandpass.training import DeviceError, Diverged, checkpoint, parameter_groups, pick_device
+from bandpass.training import (
+    DeviceError,
+    Diverged,
+    Feed,
+    checkpoint,
+    parameter_groups,
+    pick_device,
+)
 from bandpass.training.step import train_step
 
 
@@ -80,7 +87,7 @@ def test_regulariser_reaches_the_weights(recipe, train, tmp_path, regulariser, t
     found = []
     for weight in (0.0, 1.0):
         run = tmp_path / str(weight)
-        changes = (f"regulariser={regulariser}", f"target={target}", "steps=3")
+        changes = (f"regulariser={regulariser}", f"model.target={target}", "steps=3")
         train(recipe(*changes, f"regulariser_weight={weight}", "log_every=1"), run)
         found.append(checkpoint.load_weights(checkpoint.latest(run))["encoder.embed.weight"])
         assert all(row["regulariser"] > 0 for row in metrics(run))
@@ -128,7 +135,7 @@ def test_collapse_is_seen_in_the_metrics(recipe, train, tmp_path, monkeypatch):
     from bandpass.models.targets import EMATeacher
 
     same = torch.randn(1, 8, 16, generator=torch.Generator().manual_seed(0)).expand(8, -1, -1)
-    monkeypatch.setattr(EMATeacher, "forward", lambda self, encoder, values, observed: same)
+    monkeypatch.setattr(EMATeacher, "forward", lambda self, encoder, values, observed, keep: same)
     warnings = []
     train(recipe("steps=4"), tmp_path, lambda row, log: warnings.append(row["warning"]))
     assert all("collapse: tokens are nearly the same for every sample" in w for w in warnings)
@@ -142,7 +149,8 @@ def test_a_step_moves_encoder_and_teacher_by_their_rules(recipe, store):
     jepa, sampler = build_jepa(chosen, 4), build_sampler(chosen, windows)
     slow = jepa.target.encoder.embed.weight.clone()
     optimizer = torch.optim.AdamW(parameter_groups(jepa, 0.1), lr=1.0)
-    result = train_step(jepa, windows[next(iter(sampler))], sampler, optimizer, chosen.train, 0)
+    feed = Feed(sampler, jepa, windows, chosen.train)
+    result = train_step(jepa, windows[next(iter(sampler))], feed, optimizer, chosen.train, 0)
     fast = jepa.encoder.embed.weight
     assert not torch.equal(fast, slow)
     torch.testing.assert_close(jepa.target.encoder.embed.weight, (slow + fast) / 2)

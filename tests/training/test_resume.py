@@ -16,14 +16,21 @@ from bandpass.training.log import RunLog
 
 TIMING = ["windows_per_s", "seconds"]
 
-# Every policy with and without loader processes; two of the four say most in little time.
+EVERYTHING = (
+    *("policy=surprise-band", "score=disagreement", "gate=true", "pool=2", "rescore_every=3"),
+    *("guard_every=4", "guard_labels=8", "balance=1", "keep=3", "min_effective=20"),
+)
+
+# Every policy with and without loader processes; some of them say most in little time.
 combinations = pytest.mark.parametrize(
-    ("policy", "workers"),
+    ("changes", "workers"),
     [
-        ("uniform", 0),
-        ("surprise-band", 2),
-        pytest.param("surprise-band", 0, marks=pytest.mark.slow),
-        pytest.param("uniform", 2, marks=pytest.mark.slow),
+        pytest.param(("policy=uniform",), 0, id="uniform"),
+        pytest.param(("policy=surprise-band",), 2, id="band, 2 workers"),
+        pytest.param(EVERYTHING, 2, id="everything, 2 workers"),
+        pytest.param(EVERYTHING, 0, id="everything", marks=pytest.mark.slow),
+        pytest.param(("policy=surprise-band",), 0, id="band", marks=pytest.mark.slow),
+        pytest.param(("policy=uniform",), 2, id="uniform, 2 workers", marks=pytest.mark.slow),
     ],
 )
 
@@ -137,10 +144,10 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 @combinations
 def test_killed_run_ends_as_the_uninterrupted_one(
-    recipe, train, in_child, tmp_path, policy, workers
+    recipe, train, in_child, tmp_path, changes, workers
 ):
     """The same run is killed again and again: between steps and inside checkpoints."""
-    chosen = recipe(f"policy={policy}", f"workers={workers}")
+    chosen = recipe(*changes, f"workers={workers}")
     assert in_child(lambda: train(chosen, tmp_path / "whole")) == 0
     run = tmp_path / "killed"
 
@@ -165,10 +172,10 @@ def test_killed_run_ends_as_the_uninterrupted_one(
 
 @combinations
 def test_ctrl_c_saves_where_it_stands_and_the_run_continues(
-    recipe, train, in_child, tmp_path, policy, workers
+    recipe, train, in_child, tmp_path, changes, workers
 ):
     """Ctrl-C reaches every process of the group: workers must not die of it."""
-    chosen = recipe(f"policy={policy}", f"workers={workers}")
+    chosen = recipe(*changes, f"workers={workers}")
     run, whole = tmp_path / "stopped", tmp_path / "whole"
 
     def interrupt(row, log):

@@ -46,16 +46,17 @@ def demo(
     with Training(console) as progress:
         found = runs.demo(folder, on_stage=progress.stage, on_log=progress.log)
     if found is None:
-        _say("stopped; the same command continues")
+        say("stopped; the same command continues")
         raise typer.Exit(130)
     console.print(comparison(found))
     page = write_report(folder / "surprise-band", beside=[folder / "uniform"])
-    _say(f"report: {page}")
+    say(f"report: {page}")
 
 
 @app.command()
 def sources() -> None:
     """List what can be read: what each is, its licence, its home and its exact raw layout."""
+    from bandpass.data.injection import OPTIONS
     from bandpass.data.sources import SOURCES
 
     for source in SOURCES.values():
@@ -66,6 +67,9 @@ def sources() -> None:
         for name, text in source.options.items():
             console.print(Text(f"  option   {name}=  {text}"))
         console.print()
+    console.print(Text("every source", style="bold"), Text("takes these options too"))
+    for name, text in OPTIONS.items():
+        console.print(Text(f"  option   {name}=  {text}"))
 
 
 @app.command()
@@ -136,12 +140,17 @@ def train(
     path = run or Path("runs") / recipe
     with Training(console) as progress:
         done = runs.train(
-            chosen, open_store(store), path, with_control=control, on_log=progress.log
+            chosen,
+            open_store(store),
+            path,
+            with_control=control,
+            on_log=progress.log,
+            on_note=say,
         )
     if not done:
-        _say(f"stopped and saved in {path}; the same command continues")
+        say(f"stopped and saved in {path}; the same command continues")
         raise typer.Exit(130)
-    _say(f"trained: {path}; next: bandpass evaluate {path}")
+    say(f"trained: {path}; next: bandpass evaluate {path}")
 
 
 @app.command()
@@ -169,7 +178,7 @@ def embed(
 
     with counting(console, "windows") as progress:
         rows = runs.embed(run, open_store(store), out, pooling=pooling, on_windows=progress)
-    _say(f"{out}: {rows} embeddings")
+    say(f"{out}: {rows} embeddings")
 
 
 @app.command()
@@ -182,10 +191,10 @@ def report(
     """Write report.html from the tables of a run."""
     from bandpass.report import write_report
 
-    _say(f"report: {write_report(run, beside=beside or [])}")
+    say(f"report: {write_report(run, beside=beside or [])}")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Print a line as it is: a path or a command must not break where the window ends."""
     console.print(Text(text), soft_wrap=True)
 
@@ -212,8 +221,9 @@ def _expected() -> tuple[type[Exception], ...]:
     if "bandpass.runs" in sys.modules:
         from bandpass.runs import RunError
         from bandpass.training import CheckpointError, DeviceError, Diverged
+        from bandpass.training.quarantine import ReviewError
 
-        found += [RunError, CheckpointError, DeviceError, Diverged]
+        found += [RunError, CheckpointError, DeviceError, Diverged, ReviewError]
     if "bandpass.report" in sys.modules:
         from bandpass.report import ReportError
 

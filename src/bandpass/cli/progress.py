@@ -5,15 +5,25 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from bandpass.data import Store
+from bandpass.report.findings import findings
+from bandpass.report.tables import read_run
 from bandpass.runs.tasks import Row
 from bandpass.training.log import RunLog
 
@@ -27,6 +37,7 @@ SHOWN = (
     ("geometry", "effective_rank", "rank"),
 )
 
+MARKS = {"yes": "\N{CHECK MARK}", "no": "\N{BALLOT X}", "open": "\N{ALMOST EQUAL TO}"}
 NOTES = 8
 """Notes of a store that are printed; the manifest has them all."""
 
@@ -161,6 +172,46 @@ def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def counting_parts(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar with ETA for each named part of the work, one under the other."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(part: str, done: int, total: int) -> None:
+            if part not in tasks:
+                tasks[part] = bar.add_task(part, total=total)
+            bar.update(tasks[part], completed=done, total=total)
+
+        yield show
+
+
+def verdict_lines(run: Path) -> Group:
+    """What the tables of `bandpass enrich` say, a line each."""
+    tables = read_run(run)
+    return Group(
+        *(
+            Text.assemble((f"{MARKS[each.outcome]} {each.label}. ", "bold"), each.sentence)
+            for each in findings(tables.enrichment, tables.shares)
+        )
+    )
+
+
+def quarantine_table(rows: list[dict[str, Any]]) -> Table:
+    """Windows that are held back, a line each."""
+    decided = any(row["decision"] for row in rows)
+    table = Table("window", "series", "start", "reason", "z", "visits", "loudest channel", box=None)
+    if decided:
+        table.add_column("decision")
+    for row in rows:
+        z = "-" if math.isnan(row["z"]) else f"{row['z']:.1f}"
+        cells = [row["id"], row["series"], row["start"], row["reason"], z, row["visits"]]
+        cells += [row["channel"], row["decision"]] if decided else [row["channel"]]
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    return table
 
 
 def store_summary(store: Store) -> Table:

@@ -4,6 +4,7 @@ Quantiles and lambda move slowly, so they are read every few draws. In between, 
 are still exact: they are recomputed at every draw from these weights and the current counts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,20 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bandpass.curriculum.cells import KINDS, UNSEEN, Cells
 from bandpass.curriculum.histogram import BINS, WIDTH, LogHistogram, position, ranks, tail
-from bandpass.curriculum.rules import RULES
-from bandpass.curriculum.selection import effective_share, mixture, strongest
 from bandpass.curriculum.settings import BandSettings
+from bandpass.curriculum.table import Table
+from bandpass.curriculum.weighing import Order, Weighing
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # A tenth in log-score: where losses hardly differ, a factor of 2 is still not extreme.
 LEAST_SCALE = 0.1 / WIDTH
-
-# Counts move between refreshes: aimed at the very target, every other draw would fall short.
-MARGIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class Aim:
     Attributes:
         weights: (cells,) selection weight h of a window of each cell.
         strength: lambda.
+        rank: (buckets, BINS) surprise rank of each bin in its bucket.
         typical: (buckets,) median position on the score axis, in bins.
         location: (buckets,) median of the surprising part, in bins.
         scale: (buckets,) robust scale of it, or of the whole if wider; infinite while nothing
@@ -42,9 +40,19 @@ class Aim:
 
     weights: Floats
     strength: float
+    rank: Floats
     typical: Floats
     location: Floats
     scale: Floats
+
+    @property
+    def judging(self) -> bool:
+        """Whether windows may be held back."""
+        return bool(np.isfinite(self.scale).all())
+
+    def u(self, buckets: Ints, bins: Floats) -> Floats:
+        """Surprise rank of scores in their bucket."""
+        return self.rank[buckets, bins.astype(np.int64)]
 
     def z(self, buckets: Ints, bins: Floats) -> Floats:
         """Robust z of scores against the surprising part of their bucket."""
@@ -62,68 +70,37 @@ class Aim:
         return Aim(strength=state["strength"], **arrays)
 
 
-def cell_weights(
-    cells: Ints, counts: Ints, u: Floats, strength: float, settings: BandSettings
-) -> Floats:
-    """Selection weight h of a window of each cell.
-
-    A scored window has the rule's weight at its rank, an unseen one the mean weight of its
-    bucket's scored ones (so news is neither starved nor favoured; of all scored ones, if the
-    bucket has none), a quarantined or banned one 0.
-
-    Args:
-        cells: (C,) numbers of cells.
-        counts: (C,) windows in each.
-        u: (buckets, BINS) rank of each bin in its bucket.
-        strength: lambda.
-        settings: Choose the rule.
-    """
-    bucket, kind = np.divmod(cells, KINDS)
-    scored, unseen = kind < BINS, kind == UNSEEN
-    h = np.zeros(len(cells))
-    h[scored] = RULES[settings.rule](u[bucket[scored], kind[scored]], strength, settings)
-    windows = np.bincount(bucket, weights=counts * scored, minlength=len(u))
-    mass = np.bincount(bucket, weights=counts * h, minlength=len(u))
-    overall = mass.sum() / windows.sum() if windows.sum() else 1.0
-    mean = np.where(windows > 0, mass / np.maximum(windows, 1), overall)
-    h[unseen] = mean[bucket[unseen]]
-    return h
-
-
 def take_aim(
-    histogram: LogHistogram, cells: Cells, settings: BandSettings, *, active: bool, guarded: bool
+    histogram: LogHistogram,
+    table: Table,
+    positions: Callable[[Floats], Floats | None],
+    settings: BandSettings,
+    order: Order,
 ) -> Aim:
     """Read quantiles and the strongest lambda off the histograms and the cells as they are.
 
     Args:
         histogram: Recent scores by bucket.
-        cells: Where the windows are.
+        table: Where the windows are.
+        positions: (buckets,) typical scores to (prototypes,) scores, in bins; to None if
+            prototypes are the buckets themselves.
         settings: The band's.
-        active: If not, lambda is 0: every window that is not held back weighs the same.
-        guarded: Whether windows may be called extreme.
+        order: What the sampler wants.
     """
-    counts = histogram.counts()
-    u = ranks(counts)
-    drawable = cells.drawable()
-    occupied = np.flatnonzero(drawable)
-    members = drawable[occupied]
-
-    def share(strength: float) -> float:
-        h = cell_weights(occupied, members, u, strength, settings)
-        p = mixture(h, members, floor=settings.floor, cap=settings.cap)
-        return effective_share(p, members)
-
-    target = settings.ess + MARGIN * (1 - settings.ess)
-    strength = strongest(share, target) if active else 0.0
-    everywhere = np.arange(len(drawable))
+    remembered = table.drawable()[table.scored].reshape(-1, BINS)
+    counts = histogram.counts(remembered if settings.recent == "table" else None)
+    typical = position(counts, 0.5)
+    weighing = Weighing(counts, table, positions(typical), settings, order)
+    strength = weighing.strongest() * order.restraint if order.restraint else 0.0
     location, scale = tail(counts, settings.surprising)
     # Of a plain bell the tail alone is narrower than the whole: take whichever is wider.
     scale = np.maximum(scale, tail(counts, 0.0)[1])
-    judging = guarded and histogram.ready()
+    judging = order.guarded and histogram.ready()
     return Aim(
-        weights=cell_weights(everywhere, drawable, u, strength, settings),
+        weights=weighing(strength),
         strength=strength,
-        typical=position(counts, 0.5),
+        rank=ranks(counts),
+        typical=typical,
         location=location,
         scale=np.maximum(scale, LEAST_SCALE) if judging else np.full(len(scale), np.inf),
     )

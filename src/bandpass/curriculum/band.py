@@ -8,14 +8,22 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from bandpass.curriculum.aim import Aim, take_aim
-from bandpass.curriculum.cells import KINDS
-from bandpass.curriculum.draws import Draw, Schedule, philox
-from bandpass.curriculum.objective import observe, weighted_mean
+from bandpass.curriculum.distributed import abandon
+from bandpass.curriculum.draws import Draw, Schedule
+from bandpass.curriculum.gate import Evidence, Gate
+from bandpass.curriculum.groups import Groups
+from bandpass.curriculum.objective import (
+    Observed,
+    observe,
+    observe_scores,
+    require_finite,
+    weighted_mean,
+)
 from bandpass.curriculum.quarantine import Quarantined
 from bandpass.curriculum.scorebook import Scorebook
-from bandpass.curriculum.selection import effective_share, group_shares, mixture
-from bandpass.curriculum.settings import BandSettings, check_size
+from bandpass.curriculum.selection import group_shares
+from bandpass.curriculum.selector import Selector
+from bandpass.curriculum.settings import BandSettings, check_ids, check_same, check_size
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,11 +33,11 @@ class SurpriseBand(Sampler[Draw]):
     """Draws batches with exact, known probabilities from a band over the windows' surprise.
 
     The score of a window is the logarithm of its training loss, over the variance of its
-    bucket's embeddings if those are given. Its rank u among the recent scores of its bucket
-    sets its weight h; p = floor / N + (1 - floor) h / sum(h), at most cap / N. Slots are
-    independent (a batch may hold a window twice), so p is exact for each of them. Extremes
-    against the surprising part of their bucket are quarantined at the floor, windows with a
-    non-finite loss are never drawn again; N counts all others.
+    bucket's embeddings if those are given, or whatever real number `step` is told. Its rank u
+    among the recent scores of its bucket sets its weight h; p = floor / N + (1 - floor) h / sum(h),
+    at most cap / N. Slots are independent (a batch may hold a window twice), so p is exact for each
+    of them. Extremes against the surprising part of their bucket, and what the gate does not
+    trust, are drawn at the floor; windows with a non-finite loss never again; N counts all others.
 
     It knows ids and losses only, never data or models, and works with any loop::
 
@@ -41,18 +49,28 @@ class SurpriseBand(Sampler[Draw]):
     Or as `DataLoader(dataset, batch_sampler=band, num_workers=2)`, with the draw handed on by
     the dataset's `__getitems__`: steps may then come late and out of order.
 
-    Memory: about 28 bytes a window.
+    On several ranks every rank holds the whole table and makes the same draws, of which it is
+    yielded its share; `step` exchanges the batch's results. So all states stay the same, and a
+    run may be resumed on any number of ranks from any rank's state.
+
+    Memory: 12 bytes a window.
 
     Args:
         n: Number of windows, ids 0 .. n-1.
-        batch_size: Slots per draw.
+        batch_size: Slots per draw, over all ranks.
         steps: Draws in the whole run; warm-up and cool-down are shares of it.
         seed: Of the draws: draw k is a function of (seed, k) and the scores so far.
         buckets: int (n,) from 0; surprise is ranked within a bucket. All in one if None.
+        prototypes: int (n,) from 0: windows that looked alike before training. They lend their
+            score to windows that have none, or to all where windows are hardly drawn twice.
+        parents: int (buckets,) from 0: whom a bucket with few observations borrows from.
         settings: See `BandSettings`.
+        gate: Judges the most surprising windows; needs embeddings at every step.
+        rank: Which of the ranks this is.
+        world: Number of ranks; `torch.distributed` must be initialised if over 1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what windows are grouped by, and where it runs, are optional)
         self,
         n: int,
         batch_size: int,
@@ -60,17 +78,24 @@ class SurpriseBand(Sampler[Draw]):
         steps: int,
         seed: int = 0,
         buckets: ArrayLike | None = None,
+        prototypes: ArrayLike | None = None,
+        parents: ArrayLike | None = None,
         settings: BandSettings = BandSettings(),  # noqa: B008 (frozen)
+        gate: Gate | None = None,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        check_size(n, batch_size, seed)
-        self.n = n
-        self.batch_size = batch_size
-        self.seed = seed
-        self.settings = settings
-        self.ess = 1.0
-        self._schedule = Schedule(steps)
-        self._book = Scorebook(_check_buckets(n, buckets), settings)
-        self._aim = self._look(0)
+        check_size(n, batch_size, seed, rank, world)
+        self.n, self.batch_size, self.seed, self.settings = n, batch_size, seed, settings
+        self.steps, self.rank, self.world = steps, rank, world
+        self._schedule = Schedule(steps, rank, world)
+        groups = Groups.check(n, buckets, prototypes, parents)
+        self.coverage = settings.covering(steps * batch_size / n, groups.clustered)
+        self._gated = gate is not None
+        self._book = Scorebook(
+            groups, settings, self.coverage, gate, tau=settings.staleness * n / batch_size
+        )
+        self._selector = Selector(self._book, settings, steps, batch_size, seed)
         self._with_embeddings: bool | None = None
 
     def __len__(self) -> int:
@@ -79,65 +104,152 @@ class SurpriseBand(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         """Draws in flight first, then new ones."""
-        return self._schedule.run(self._draw)
+        return self._schedule.run(self._selector.draw)
 
-    def step(self, draw: Draw, losses: Tensor, embeddings: Tensor | None = None) -> Tensor:
+    def step(
+        self,
+        draw: Draw,
+        losses: Tensor,
+        embeddings: Tensor | None = None,
+        *,
+        scores: Tensor | None = None,
+        evidence: Evidence | None = None,
+    ) -> Tensor:
         """Record a draw's losses and return the weighted scalar to differentiate.
 
         Args:
             draw: As yielded, after any delay and in any order, once.
-            losses: (B,) non-negative per-window losses, in the graph. A non-finite one is left
-                out of the mean and its window banned.
+            losses: (B,) per-window losses, in the graph. A non-finite one is left out of the mean
+                and its window banned.
             embeddings: (B, D) of the windows (the teacher's, say), at every step or at none.
+            scores: (B,) real log-scores, a name in `SCORES`, say; the logarithm of the losses,
+                which must not be negative then, if None. NaN: not scored.
+            evidence: What the gate is told beside the embeddings.
 
         Returns:
-            Scalar: mean of w * loss, w = (1 / (N p)) ** beta scaled to mean 1.
+            Scalar: mean of w * loss, w = (1 / (N p)) ** beta scaled to mean 1 over the batch of
+            all ranks, so that the mean of the ranks' gradients is that of the whole batch.
 
         Raises:
             ValueError, TypeError: A shape, dtype, sign or draw is wrong.
             FloatingPointError: No loss is finite.
         """
-        self._schedule.check(draw)
-        observed = observe(draw, losses, embeddings)
-        if self._with_embeddings not in (None, embeddings is not None):
-            raise ValueError("embeddings must be given at every step or at none")
-        self._with_embeddings = embeddings is not None
-        loss = weighted_mean(losses, draw.p**-self.settings.beta, observed.finite)
-        self._book.fade(self._turns(), self._aim, self._tau)
-        self._book.record(draw, observed, self._aim)
-        self._schedule.settle(draw)
+        try:
+            whole = self._schedule.check(draw)
+            own = observe(draw, losses, embeddings, scores, evidence)
+            self._check_embeddings(own)
+        except (TypeError, ValueError):
+            abandon(self.world)  # the other ranks are waiting for these results
+            raise
+        observed = own.over(self.rank, self.world, draw.number)
+        require_finite(draw, losses, observed)
+        weights = whole.p**-self.settings.beta
+        total = float(weights[observed.finite].sum()) / self.world
+        share = draw.p**-self.settings.beta
+        loss = weighted_mean(losses, share, own.finite, total)
+        # Weighted by 1 / (N p), histograms show the population, not the band's own taste.
+        stands_for = 1 / (self._book.table.population() * whole.p)
+        self._book.record(np.array(whole, np.int64), stands_for, observed, self._selector.aim)
+        self._schedule.settle(draw.number)
         return loss
+
+    def narrow(self, kept: Draw) -> None:
+        """Take note that a `CandidatePool` kept only a part of a draw: `step` then expects that."""
+        self._schedule.narrow(kept)
+
+    def record(
+        self,
+        ids: ArrayLike,
+        scores: Tensor,
+        embeddings: Tensor | None = None,
+        *,
+        evidence: Evidence | None = None,
+        sample: bool = True,
+    ) -> None:
+        """Record scores of windows that were not trained on; the same on all ranks.
+
+        Args:
+            ids: int (B,).
+            scores: (B,) real log-scores, on the scale of those of `step`. NaN: not scored.
+            embeddings: (B, D), for the gate; a window whose own is not finite is banned.
+            evidence: For the gate.
+            sample: Whether the windows are a fair sample of all, to take quantiles from: those of
+                `stale` are not.
+        """
+        windows = check_ids(ids, self.n)
+        observed = observe_scores(windows, scores, embeddings, evidence)
+        weights = np.ones(len(windows)) if sample else None
+        self._book.record(windows, weights, observed, self._selector.aim)
+        if self._book.steps % self.settings.refresh == 0:
+            self._selector.look(self._schedule.drawn)
+
+    def stale(self, k: int) -> list[int]:
+        """The k of a few more random windows whose scores matter most and are oldest.
+
+        A function of the seed and of how much was recorded: all ranks name the same.
+        """
+        return self._selector.stale(k)
+
+    def restrain(self, factor: float, reason: str = "") -> None:
+        """Take lambda times `factor`, in [0, 1], from the next draw on; 0 turns the band off."""
+        self._selector.restrain(factor, reason, self._schedule.drawn)
+
+    @property
+    def restraint(self) -> tuple[float, str]:
+        """Factor on lambda, and the reason that was given for it."""
+        return self._selector.restraint
+
+    def reweigh(self, factors: ArrayLike) -> None:
+        """Multiply the weights of every bucket's windows, (buckets,) over 0, from now on."""
+        self._selector.reweigh(factors, self._schedule.drawn)
 
     @property
     def lambda_(self) -> float:
         """Strength of the band at the last refresh; 0 is uniform."""
-        return self._aim.strength
+        return self._selector.aim.strength
 
-    def probabilities(self) -> Floats:
-        """float64 (n,): exact probability of each window in a slot of the next draw."""
-        _, cells, p = self._select(self._schedule.drawn)
-        table = np.zeros(len(self._book.cells.counts))
-        table[cells] = p
-        return table[self._book.cells.cell]
+    @property
+    def ess(self) -> float:
+        """Effective sample size of the last draw, as a share of the windows."""
+        return self._selector.ess
+
+    def probabilities(self, number: int | None = None) -> Floats:
+        """float64 (n,): exact probability of each window in a slot of the next (or that) draw."""
+        at = self._schedule.drawn if number is None else number
+        return self._selector.per_window(self._selector.select(at))
+
+    def intended(self) -> Floats:
+        """float64 (n,): what the probabilities would be in mode "live"."""
+        return self._selector.per_window(self._selector.intended(self._schedule.drawn))
 
     def expected_shares(self, groups: NDArray[np.integer]) -> Floats:
-        """Expected share of the next draw's slots per group.
+        """Expected share of the next draw's slots per group, float64 (max group + 1,).
 
-        Args:
-            groups: int (n,), group of each window; below 0 for none.
-
-        Returns:
-            float64 (max group + 1,).
+        groups: int (n,), group of each window; below 0 for none.
         """
         return group_shares(self.probabilities(), groups)
 
     def score(self, ids: ArrayLike) -> Floats:
-        """float64, shape of `ids`: remembered log-scores, NaN where a window is unseen."""
-        return self._book.histogram.scores(self._book.memory.score[np.asarray(ids)])
+        """float64, shape of `ids`: remembered log-scores, NaN where a window was never scored."""
+        given, table = check_ids(ids, self.n), self._book.table
+        seen = table.rows["visits"][given] > 0
+        return self._book.histogram.scores(np.where(seen, table.position(given), np.nan))
 
     def quarantine(self) -> list[Quarantined]:
         """Windows held back now, in the order in which they came."""
         return self._book.quarantine.entries()
+
+    def release(self, ids: ArrayLike) -> None:
+        """Clear windows for good: only a non-finite loss holds them back again."""
+        self._book.release(np.unique(check_ids(ids, self.n)))
+
+    def hold(self, ids: ArrayLike) -> None:
+        """Draw these windows at the floor until they are released: known faults, say."""
+        self._book.hold(check_ids(ids, self.n))
+
+    def ban(self, ids: ArrayLike) -> None:
+        """Never draw these windows again."""
+        self._book.ban(np.unique(check_ids(ids, self.n)))
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """The band as columns, a row per bucket and score bin with any mass.
@@ -147,20 +259,7 @@ class SurpriseBand(Sampler[Draw]):
             the recent scores, 1 in sum over a bucket; weight float64, selection probability of
             a window there relative to uniform.
         """
-        if self._book.steps == 0:
-            raise RuntimeError("the band has no scores yet: take a snapshot after a step")
-        mass = self._book.histogram.counts()
-        mass[mass < 1e-6 * mass.sum(axis=1, keepdims=True)] = 0
-        mass /= mass.sum(axis=1, keepdims=True)
-        aim, _, _ = self._select(self._schedule.drawn)
-        p = self._mixture(aim.weights, self._book.cells.drawable()).reshape(-1, KINDS)
-        bucket, bins = np.nonzero(mass)
-        return {
-            "bucket": bucket,
-            "score": self._book.histogram.scores(bins + 0.5),
-            "mass": mass[bucket, bins],
-            "weight": p[bucket, bins] * self._book.cells.population(),
-        }
+        return self._selector.snapshot()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed run needs, draws in flight included.
@@ -170,9 +269,8 @@ class SurpriseBand(Sampler[Draw]):
         """
         return {
             "size": self._size(),
-            "ess": self.ess,
             "with_embeddings": self._with_embeddings,
-            "aim": self._aim.state_dict(),
+            "selector": self._selector.state_dict(),
             "schedule": self._schedule.state_dict(),
             "book": self._book.state_dict(),
         }
@@ -181,85 +279,21 @@ class SurpriseBand(Sampler[Draw]):
         """Continue where the saved sampler stood; steps and settings stay as constructed.
 
         Raises:
-            ValueError: The state is of a sampler of another size, seed or bucketing.
+            ValueError: The state is of a sampler of another size, seed or grouping.
         """
-        if state["size"] != self._size():
-            raise ValueError(
-                f"the state was saved by a sampler of {state['size']}, this is {self._size()}"
-            )
+        check_same(state["size"], self._size())
         self._book.load_state_dict(state["book"])
         self._schedule.load_state_dict(state["schedule"])
-        self._aim = Aim.from_state(state["aim"])
+        self._selector.load_state_dict(state["selector"])
         self._with_embeddings = state["with_embeddings"]
-        self.ess = state["ess"]
 
     def _size(self) -> dict[str, int]:
         return {"n": self.n, "batch_size": self.batch_size, "seed": self.seed}
 
-    @property
-    def _tau(self) -> float:
-        """Time constant of fading, in steps."""
-        return self.settings.staleness * self.n / self.batch_size
-
-    def _turns(self) -> Ints:
-        """Ids whose turn to fade it is: all in turn, once per tau.
-
-        This realises u <- rho u + (1 - rho) / 2 for stale scores at the cost of a fraction of
-        a batch per step.
-        """
-        step = self._book.steps
-        start, stop = (int(k * self.n / self._tau) for k in (step, step + 1))
-        return np.arange(start, min(stop, start + self.n)) % self.n
-
-    def _draw(self, number: int) -> Draw:
-        self._aim, cells, p = self._select(number)
-        counts = self._book.cells.counts[cells]
-        self.ess = effective_share(p, counts)
-        edges = np.cumsum(counts * p)
-        random = philox(self.seed, number).random((2, self.batch_size))
-        at = np.searchsorted(edges, random[0] * edges[-1], side="right")
-        return Draw(self._book.cells.members(cells[at], random[1]), number, p[at])
-
-    def _select(self, number: int) -> tuple[Aim, Ints, Floats]:
-        """For draw `number`: aim, occupied cells, and the probability of a window of each."""
-        drawable = self._book.cells.drawable()
-        cells = np.flatnonzero(drawable)
-        if not len(cells):
-            raise RuntimeError("every window is banned: none ever had a finite loss")
-        counts = drawable[cells]
-        active = self._active(number)
-        if number % self.settings.refresh and active == self._active(number - 1):
-            p = self._mixture(self._aim.weights[cells], counts)
-            if not active or effective_share(p, counts) >= self.settings.ess:
-                return self._aim, cells, p
-        aim = self._look(number)
-        return aim, cells, self._mixture(aim.weights[cells], counts)
-
-    def _active(self, number: int) -> bool:
-        return self.settings.active(number, self._schedule.steps)
-
-    def _look(self, number: int) -> Aim:
-        steps = self._schedule.steps
-        return take_aim(
-            self._book.histogram,
-            self._book.cells,
-            self.settings,
-            active=self._active(number),
-            guarded=number >= self.settings.warm_up * steps,
-        )
-
-    def _mixture(self, h: Floats, counts: Ints) -> Floats:
-        return mixture(h, counts, floor=self.settings.floor, cap=self.settings.cap)
-
-
-def _check_buckets(n: int, buckets: ArrayLike | None) -> NDArray[np.integer]:
-    if buckets is None:
-        return np.zeros(n, dtype=np.int32)
-    bucket = np.asarray(buckets)
-    if bucket.shape != (n,):
-        raise ValueError(f"buckets must have shape ({n},), one per window, got {bucket.shape}")
-    if not np.issubdtype(bucket.dtype, np.integer):
-        raise TypeError(f"buckets must be integers, got {bucket.dtype}")
-    if bucket.min() < 0:
-        raise ValueError(f"buckets must count from 0, got {bucket.min()}")
-    return bucket
+    def _check_embeddings(self, observed: Observed) -> None:
+        given = observed.embeddings is not None
+        if self._with_embeddings not in (None, given):
+            raise ValueError("embeddings must be given at every step or at none")
+        if self._gated and not given:
+            raise ValueError("the gate needs embeddings at every step: give (batch, D)")
+        self._with_embeddings = given

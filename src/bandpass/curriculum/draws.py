@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
 
@@ -27,10 +28,28 @@ class Draw(list[int]):
         self.number = number
         self.p = p
 
+    def to(self, *args: object, **kwargs: object) -> "Draw":
+        """Itself: loops that move a batch to a device meet the draw in it."""
+        return self
+
+    def share(self, rank: int, world: int) -> "Draw":
+        """The slots of one of `world` ranks: every world-th, from `rank` on."""
+        return self if world == 1 else Draw(self[rank::world], self.number, self.p[rank::world])
+
+
+class _Key(ISeedSequence):
+    """Gives a generator its key as it is, where `Philox(key=...)` would ask for entropy first."""
+
+    def __init__(self, seed: int, number: int) -> None:
+        self._words = (seed, number)
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[Any]:
+        return np.array(self._words[:n_words], dtype)
+
 
 def philox(seed: int, number: int) -> np.random.Generator:
     """A random stream that is a pure function of (seed, number): nothing to save or restore."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed, number], dtype=np.uint64)))
+    return np.random.Generator(np.random.Philox(_Key(seed, number)))  # type: ignore[arg-type]
 
 
 class Schedule:
@@ -39,13 +58,19 @@ class Schedule:
     A loader with workers draws several batches ahead of the one being trained on. Whoever
     iterates again (after a resume, or after breaking out of a loop) is first given the draws
     in flight, in their order, so that no batch is lost or drawn twice.
+
+    Args:
+        steps: Draws in the whole run.
+        rank: Which of the ranks this is.
+        world: Number of ranks; each is yielded its share of every draw.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, rank: int = 0, world: int = 1) -> None:
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
         self.steps = steps
         self.drawn = 0
+        self._rank, self._world = rank, world
         self._in_flight: dict[int, Draw] = {}
 
     def __len__(self) -> int:
@@ -53,16 +78,17 @@ class Schedule:
         return self.steps - self.drawn + len(self._in_flight)
 
     def run(self, draw: Callable[[int], Draw]) -> Iterator[Draw]:
-        """Yield the draws in flight, then new ones made by `draw(number)`."""
-        yield from list(self._in_flight.values())
+        """Yield this rank's share of the draws in flight, then of new ones by `draw(number)`."""
+        for waiting in list(self._in_flight.values()):
+            yield waiting.share(self._rank, self._world)
         while self.drawn < self.steps:
             made = draw(self.drawn)
             self._in_flight[made.number] = made
             self.drawn += 1
-            yield made
+            yield made.share(self._rank, self._world)
 
-    def check(self, draw: Draw) -> None:
-        """Refuse anything but a draw in flight, unchanged.
+    def check(self, draw: Draw) -> Draw:
+        """The whole draw, over all ranks, that `draw` is this rank's share of.
 
         Raises:
             TypeError: `draw` is not a Draw.
@@ -71,7 +97,8 @@ class Schedule:
         if not isinstance(draw, Draw):
             raise TypeError(
                 f"step() needs the Draw that the sampler yielded, got {type(draw).__name__}: "
-                "let the dataset hand it on with the batch"
+                "let the dataset hand it on with the batch, or make the loader with "
+                "bandpass.integrations.draw_loader"
             )
         known = self._in_flight.get(draw.number)
         if known is None:
@@ -79,12 +106,27 @@ class Schedule:
                 f"draw {draw.number} is not in flight: it has been stepped already or comes "
                 f"from another sampler (in flight: {list(self._in_flight)})"
             )
-        if known != draw:
+        if known.share(self._rank, self._world) != draw:
             raise ValueError(f"draw {draw.number} holds other ids than those drawn: {draw[:8]}...")
+        return known
 
-    def settle(self, draw: Draw) -> None:
+    def narrow(self, kept: Draw) -> None:
+        """Replace a draw in flight by what a candidate pool kept of it.
+
+        Raises:
+            ValueError: There is no such draw, it did not hold these ids, or it is shared by ranks.
+        """
+        known = self._in_flight.get(kept.number)
+        if known is None or self._world > 1 or not set(kept) <= set(known):
+            raise ValueError(
+                f"draw {kept.number} cannot be narrowed to {kept[:8]}...: it is not in flight, "
+                "holds other ids, or is shared by several ranks"
+            )
+        self._in_flight[kept.number] = kept
+
+    def settle(self, number: int) -> None:
         """Take a draw out of flight."""
-        del self._in_flight[draw.number]
+        del self._in_flight[number]
 
     def state_dict(self) -> dict[str, Any]:
         """Draw counter and the draws in flight with their exact probabilities."""

@@ -12,25 +12,39 @@ import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 BINS = 512
 DECADES = 10
 WIDTH = DECADES * math.log(10) / BINS  # of a bin, in log-score units: a factor of 1.046
+BARELY = 1e-12  # of an observation: enough for ranks to be defined where nothing was observed
 
 
-def borrow(rows: Floats, weight: Floats, enough: float) -> Floats:
-    """Complete thin rows with as much of the pooled row as they lack.
+def borrow(rows: Floats, weight: Floats, enough: float, parents: Ints | None = None) -> Floats:
+    """Complete thin rows with as much of their parent's row as they lack.
+
+    A parent is the sum of its children, and where that is thin too it borrows from the sum of
+    all: a series from its machine, a machine from the fleet.
 
     Args:
         rows: (buckets, K) decayed sums.
         weight: (buckets,) observations in each row.
         enough: Observations from which on a row stands for itself.
+        parents: (buckets,) ints from 0, the parent of each row; all have one if None.
 
     Returns:
-        (buckets, K): a full row unchanged, an empty one the pool's shape.
+        (buckets, K): a full row unchanged, an empty one its parent's shape.
     """
+    if parents is None:
+        parent_rows, parent_weight = rows.sum(axis=0), weight.sum()
+    else:
+        sums = np.zeros((int(parents.max()) + 1, rows.shape[1]))
+        np.add.at(sums, parents, rows)
+        weights = np.bincount(parents, weights=weight).astype(np.float64)
+        parent_rows = borrow(sums, weights, enough)[parents]
+        parent_weight = np.maximum(weights, enough)[parents, None]
     lack = np.maximum(enough - weight, 0)
-    return rows + lack[:, None] * (rows.sum(axis=0) / weight.sum())
+    return rows + lack[:, None] * (parent_rows / parent_weight)
 
 
 def ranks(counts: Floats) -> Floats:
@@ -83,30 +97,42 @@ class LogHistogram:
     Args:
         buckets: Number of rows.
         decay: Factor per step.
-        enough: Observations below which a bucket borrows from the pool.
+        enough: Observations below which a bucket borrows from its parent.
+        parents: (buckets,) ints from 0; one parent for all if None.
     """
 
-    def __init__(self, buckets: int, decay: float, enough: float) -> None:
+    def __init__(
+        self, buckets: int, decay: float, enough: float, parents: Ints | None = None
+    ) -> None:
         self._decay = decay
         self._enough = enough
+        self._parents = parents
         # One observation spread flat, soon forgotten: ranks are defined from the start.
         self._counts: Floats = np.full((buckets, BINS), 1 / (buckets * BINS))
         self._start: float | None = None
 
-    def counts(self) -> Floats:
-        """(buckets, BINS) decayed counts, thin buckets completed from the pool."""
-        return borrow(self._counts, self._counts.sum(axis=1), self._enough)
+    def counts(self, instead: Ints | None = None) -> Floats:
+        """(buckets, BINS) recent counts, thin buckets completed from their parents.
+
+        Args:
+            instead: (buckets, BINS) what to complete in place of the recent counts.
+        """
+        own = self._own() if instead is None else instead.astype(np.float64) + BARELY
+        return borrow(own, own.sum(axis=1), self._enough, self._parents)
 
     def ready(self) -> bool:
         """Whether enough was observed, over all buckets, to judge extremes by."""
-        return bool(self._counts.sum() >= self._enough)
+        return bool(self._own().sum() >= self._enough)
 
     def bins(self, scores: Floats) -> Floats:
         """Log-scores to positions on the axis, kept within it; fixes the axis at first use."""
         if self._start is None:
             usable = scores[np.isfinite(scores)]
             if not len(usable):
-                raise ValueError("every loss of the first batch is 0: there is nothing to rank")
+                raise ValueError(
+                    "no score of the first batch is finite (a loss of 0 has none): there is "
+                    "nothing to rank"
+                )
             self._start = float(np.median(usable)) - WIDTH * BINS / 2
         return np.clip((scores - self._start) / WIDTH, 0, BINS - 1e-3)
 
@@ -115,10 +141,23 @@ class LogHistogram:
         start = np.nan if self._start is None else self._start
         return start + WIDTH * bins.astype(np.float64)
 
-    def add(self, buckets: NDArray[np.int64], bins: Floats, weights: Floats) -> None:
+    def add(self, buckets: Ints, bins: Floats, weights: Floats) -> None:
         """Forget a step's worth, then count observations (all three (B,))."""
         self._counts *= self._decay
         np.add.at(self._counts, (buckets, bins.astype(np.int64)), weights)
+
+    def merge(self, other: "LogHistogram") -> None:
+        """Add what another process or tenant has counted on the same axis.
+
+        Raises:
+            ValueError: The axes or the buckets differ.
+        """
+        if other._start != self._start or other._counts.shape != self._counts.shape:
+            raise ValueError(
+                f"histograms on different axes cannot be merged: {self._counts.shape} from "
+                f"{self._start}, {other._counts.shape} from {other._start}"
+            )
+        self._counts += other._counts
 
     def state_dict(self) -> dict[str, Any]:
         """Counts and axis."""
@@ -129,6 +168,54 @@ class LogHistogram:
         self._counts = state["counts"].numpy().copy()
         self._start = state["start"]
 
+    def _own(self) -> Floats:
+        return self._counts
+
+
+class WindowHistogram(LogHistogram):
+    """The same over a moving window: the last `window` scores count fully, older ones not at all.
+
+    Args:
+        buckets: Number of rows.
+        window: Scores kept, over all buckets.
+        enough: Observations below which a bucket borrows from its parent.
+        parents: (buckets,) ints from 0; one parent for all if None.
+    """
+
+    def __init__(
+        self, buckets: int, window: int, enough: float, parents: Ints | None = None
+    ) -> None:
+        super().__init__(buckets, 1.0, enough, parents)
+        self._ring: Floats = np.zeros((window, 3))  # bucket, position, weight (0: empty)
+        self._next = 0
+
+    def add(self, buckets: Ints, bins: Floats, weights: Floats) -> None:
+        """Count observations (all three (B,)) in place of the oldest ones."""
+        places = (self._next + np.arange(len(bins))) % len(self._ring)
+        self._ring[places] = np.column_stack([buckets, bins, weights])
+        self._next = (self._next + len(bins)) % len(self._ring)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Ring and axis."""
+        ring = {"ring": torch.tensor(self._ring), "next": self._next}
+        return super().state_dict() | ring
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a saved ring and axis."""
+        super().load_state_dict(state)
+        self._ring = state["ring"].numpy().copy()
+        self._next = state["next"]
+
+    def merge(self, other: LogHistogram) -> None:
+        """Not defined: whose scores would be the older ones?"""
+        raise TypeError("moving windows cannot be merged: use the decayed histogram (recent)")
+
+    def _own(self) -> Floats:
+        counts = self._counts.copy()
+        bucket, position, weight = self._ring.T
+        np.add.at(counts, (bucket.astype(np.int64), position.astype(np.int64)), weight)
+        return counts
+
 
 class TargetVariance:
     """Decayed per-bucket variance of the embeddings: the scale that a loss is measured on.
@@ -136,16 +223,20 @@ class TargetVariance:
     Args:
         buckets: Number of rows.
         decay: Factor per step.
-        enough: Observations below which a bucket borrows from the pool.
+        enough: Observations below which a bucket borrows from its parent.
+        parents: (buckets,) ints from 0; one parent for all if None.
     """
 
-    def __init__(self, buckets: int, decay: float, enough: float) -> None:
+    def __init__(
+        self, buckets: int, decay: float, enough: float, parents: Ints | None = None
+    ) -> None:
         self._decay = decay
         self._enough = enough
+        self._parents = parents
         self._weight: Floats = np.zeros(buckets)
         self._moments: Floats = np.zeros((buckets, 0))  # D sums, then the sum of squares
 
-    def add(self, buckets: NDArray[np.int64], embeddings: Floats, weights: Floats) -> None:
+    def add(self, buckets: Ints, embeddings: Floats, weights: Floats) -> None:
         """Count (B, D) embeddings with (B,) weights."""
         rows = np.column_stack([embeddings, (embeddings**2).sum(axis=1)])
         if self._moments.shape[1] == 0:
@@ -157,7 +248,7 @@ class TargetVariance:
 
     def log(self) -> Floats:
         """(buckets,) log of the variance, averaged over dimensions."""
-        moments = borrow(self._moments, self._weight, self._enough)
+        moments = borrow(self._moments, self._weight, self._enough, self._parents)
         moments = moments / np.maximum(self._weight, self._enough)[:, None]
         variance = (moments[:, -1] - (moments[:, :-1] ** 2).sum(axis=1)) / (moments.shape[1] - 1)
         return np.log(np.maximum(variance, np.finfo(np.float32).tiny))

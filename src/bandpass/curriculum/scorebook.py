@@ -5,63 +5,124 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bandpass.curriculum import triage
 from bandpass.curriculum.aim import Aim
-from bandpass.curriculum.cells import BANNED, QUARANTINED, Cells
-from bandpass.curriculum.draws import Draw
-from bandpass.curriculum.histogram import BINS, LogHistogram, TargetVariance
-from bandpass.curriculum.memory import Memory
+from bandpass.curriculum.gate import Evidence, Gate
+from bandpass.curriculum.groups import Groups
+from bandpass.curriculum.histogram import LogHistogram, TargetVariance, WindowHistogram
 from bandpass.curriculum.objective import Observed
-from bandpass.curriculum.quarantine import Quarantine
+from bandpass.curriculum.prototypes import Prototypes
+from bandpass.curriculum.quarantine import BY_HAND, EXTREME, NOT_FINITE, Quarantine
 from bandpass.curriculum.settings import BandSettings
+from bandpass.curriculum.table import (
+    BANNED,
+    HELD,
+    MOST_VISITS,
+    OPEN,
+    PINNED,
+    PROBATION,
+    UNSCORED,
+    Table,
+    to_score,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# The gate's verdicts as the table keeps them, and the reasons that belong on the quarantine list.
+VERDICTS = np.array([OPEN, PROBATION, HELD, HELD, HELD], np.uint8)
+LISTED = {triage.ISOLATED: "isolated", triage.FAULTY: "faulty"}
+
 
 class Scorebook:
-    """Scores, their histograms, and the cell that each window is in because of them.
+    """Scores, their histograms, and the verdicts on windows because of them.
 
     Args:
-        buckets: (n,) ints from 0, the bucket of each window.
+        groups: Bucket, prototype and parent of the windows.
         settings: The band's.
+        coverage: "table", "blend" or "prototype".
+        gate: Judges the most surprising windows; none if None.
+        tau: Time constant in steps with which a score that is not renewed fades.
     """
 
-    def __init__(self, buckets: NDArray[np.integer], settings: BandSettings) -> None:
-        count = int(buckets.max()) + 1
+    def __init__(
+        self, groups: Groups, settings: BandSettings, coverage: str, gate: Gate | None, tau: float
+    ) -> None:
         self._settings = settings
-        self.cells = Cells(buckets)
-        self.memory = Memory(len(buckets))
-        self.histogram = LogHistogram(count, settings.decay, settings.min_effective)
-        self.variance = TargetVariance(count, settings.decay, settings.min_effective)
+        self._tau = tau
+        self._coverage = coverage
+        self._gate = gate
+        self._lines = triage.TriageSettings()
+        self.table = Table(groups.prototypes, groups.bucket_of)
+        count, enough = self.table.buckets, settings.min_effective
+        parents = groups.parents
+        self.histogram = (
+            LogHistogram(count, settings.decay, enough, parents)
+            if settings.recent == "decayed"
+            else WindowHistogram(count, settings.window, enough, parents)
+        )
+        self.variance = TargetVariance(count, settings.decay, enough, parents)
+        self.prototypes = Prototypes(len(groups.bucket_of)) if groups.clustered else None
         self.quarantine = Quarantine()
         self.steps = 0
 
-    def record(self, draw: Draw, observed: Observed, aim: Aim) -> None:
-        """Take in a batch's results; `aim` says which scores are extreme."""
-        ids = np.array(draw, dtype=np.int64)
-        if not observed.finite.all():
-            self._ban(np.unique(ids[~observed.finite]))
-        # A window that another draw in flight has found non-finite stays out as well.
-        usable = np.flatnonzero(self.cells.kind(ids) != BANNED)
-        if len(usable):
-            ids = ids[usable]
-            bins = self._count(ids, draw.p[usable], observed, usable)
-            windows, slot = np.unique(ids, return_inverse=True)
-            self._remember(windows, np.bincount(slot, weights=bins) / np.bincount(slot), aim)
-        self.steps += 1
+    @property
+    def probation(self) -> float:
+        """Weight of a window on probation, in multiples of uniform."""
+        return self._lines.probation if self._gate else 1.0
 
-    def fade(self, turns: Ints, aim: Aim, tau: float) -> None:
-        """Let the scores of windows whose turn it is fade toward their bucket's median.
+    def positions(self, typical: Floats) -> Floats | None:
+        """(prototypes,) scores of prototypes in bins; None if they are the buckets themselves.
 
         Args:
-            turns: Distinct ids; those without a score, or held back, are passed over.
-            aim: Knows the medians.
-            tau: Time constant in steps.
+            typical: (buckets,) typical scores.
         """
-        ids = turns[self.cells.kind(turns) < BINS]
-        toward = aim.typical[self.cells.bucket(ids)]
-        bins = self.memory.fade(ids, toward, self.steps, tau)
-        self.cells.move(ids, bins.astype(np.int64))
+        if self.prototypes is None:
+            return None
+        return self.prototypes.positions(typical[self.table.bucket_of])
+
+    def record(self, ids: Ints, weights: Floats | None, observed: Observed, aim: Aim) -> None:
+        """Take in a batch's results.
+
+        Args:
+            ids: (B,), windows may occur more than once.
+            weights: (B,) windows of the population that each stands for; None if they are no
+                fair sample of it, and so say nothing about quantiles.
+            observed: The results.
+            aim: Says what is surprising and what is extreme.
+        """
+        self._fade(aim)
+        if not observed.finite.all():
+            self._ban(np.unique(ids[~observed.finite]), NOT_FINITE)
+        # A window that another draw in flight has found non-finite stays out as well.
+        usable = self.table.rows["verdict"][ids] != BANNED
+        usable &= observed.finite & ~np.isnan(observed.scores)
+        if usable.any():
+            slots = np.flatnonzero(usable)
+            bins = self._bins(ids[slots], weights, observed, slots)
+            windows, first, slot = np.unique(ids[slots], return_index=True, return_inverse=True)
+            mean = np.bincount(slot, weights=bins) / np.bincount(slot)
+            self._remember(windows, mean, aim)
+            self._judge(windows, slots[first], observed, aim)
+        self.steps += 1
+
+    def release(self, ids: Ints) -> None:
+        """Clear windows: they are held back no more, unless their loss is not finite."""
+        for window in ids.tolist():
+            self.quarantine.release(window)
+            self.quarantine.released.add(window)
+        rows = self.table.rows
+        back = ids[rows["verdict"][ids] >= PROBATION]
+        scored = (rows["visits"][back] > 0) & (self._coverage != "prototype")
+        self.table.update(back, verdict=np.where(scored, OPEN, UNSCORED).astype(np.uint8))
+
+    def hold(self, ids: Ints) -> None:
+        """Draw these at the floor until they are released, whatever they score."""
+        self.table.update(ids, verdict=PINNED)
+
+    def ban(self, ids: Ints) -> None:
+        """Never draw these again."""
+        self._ban(np.unique(ids), BY_HAND)
 
     def state_dict(self) -> dict[str, Any]:
         """State of all parts."""
@@ -74,44 +135,126 @@ class Scorebook:
         """Take over a saved state.
 
         Raises:
-            ValueError: It was saved with other buckets.
+            ValueError: It was saved with other buckets, prototypes or parts.
         """
-        for name, part in self._parts().items():
+        parts = self._parts()
+        if state.keys() != {"steps", *parts}:
+            raise ValueError(
+                f"the state was saved with the parts {sorted(state.keys() - {'steps'})}, this "
+                f"sampler has {sorted(parts)}: build it with the same gate and prototypes"
+            )
+        for name, part in parts.items():
             part.load_state_dict(state[name])
         self.steps = state["steps"]
 
     def _parts(self) -> dict[str, Any]:
-        names = ("cells", "memory", "histogram", "variance", "quarantine")
-        return {name: getattr(self, name) for name in names}
+        parts = {name: getattr(self, name) for name in ("table", "histogram", "variance")}
+        parts |= {"quarantine": self.quarantine}
+        optional = {"prototypes": self.prototypes, "gate": self._gate}
+        return parts | {name: part for name, part in optional.items() if part is not None}
 
-    def _count(self, ids: Ints, p: Floats, observed: Observed, usable: Ints) -> Floats:
-        """Add scores to the histograms; returns their positions on its axis."""
-        bucket = self.cells.bucket(ids)
-        # Weighted by 1 / (N p), the histograms show the population, not the band's own taste.
-        weights = 1 / (self.cells.population() * p)
-        with np.errstate(divide="ignore"):  # a loss of 0 goes to the lowest bin
-            scores = np.log(observed.losses[usable])
-        if observed.embeddings is not None:
-            self.variance.add(bucket, observed.embeddings[usable], weights)
+    def _fade(self, aim: Aim) -> None:
+        """Let the scores of windows whose turn it is fade toward what is typical of their kind.
+
+        All have their turn once per tau. This realises u <- rho u + (1 - rho) u_typical for stale
+        scores at the cost of a fraction of a batch per step.
+        """
+        n = len(self.table)
+        start, stop = (int(k * n / self._tau) for k in (self.steps, self.steps + 1))
+        turns = np.arange(start, min(stop, start + n)) % n
+        ids = turns[self.table.rows["verdict"][turns] == OPEN]
+        keep = np.exp((self.table.touched[ids] - self.steps) / self._tau)
+        own, typical = self.table.position(ids), self._typical(ids, aim)
+        self.table.touched[ids] = self.steps
+        self.table.update(ids, score=to_score(keep * own + (1 - keep) * typical))
+
+    def _bins(self, ids: Ints, weights: Floats | None, observed: Observed, slots: Ints) -> Floats:
+        """Count scores where they are a fair sample; returns their positions on the axis."""
+        bucket = self.table.bucket(ids)
+        scores = observed.scores[slots]
+        if observed.scaled and observed.embeddings is not None:
+            if weights is not None:
+                self.variance.add(bucket, observed.embeddings[slots], weights[slots])
             scores = scores - self.variance.log()[bucket]
         bins = self.histogram.bins(scores)
-        self.histogram.add(bucket, bins, weights)
+        if weights is not None:
+            self.histogram.add(bucket, bins, weights[slots])
+        if self.prototypes is not None:
+            self.prototypes.add(self.table.rows["prototype"][ids].astype(np.int64), bins)
         return bins
 
     def _remember(self, ids: Ints, bins: Floats, aim: Aim) -> None:
-        """Update the memory of distinct windows and put them where they now belong."""
-        bins = self.memory.visit(ids, bins, self.steps)
-        z = aim.z(self.cells.bucket(ids), bins)
-        extreme = z > self._settings.extreme
-        for window in ids[~extreme & (self.cells.kind(ids) == QUARANTINED)].tolist():
-            self.quarantine.release(window)
-        for window, score in zip(ids[extreme].tolist(), z[extreme].tolist(), strict=True):
-            visits = int(self.memory.visits[window])
-            self.quarantine.hold(window, "extreme", score, visits, self.steps)
-        self.cells.move(ids, np.where(extreme, QUARANTINED, bins.astype(np.int64)))
+        """Update the scores of distinct windows.
 
-    def _ban(self, ids: Ints) -> None:
-        for window in ids.tolist():
-            visits = int(self.memory.visits[window])
-            self.quarantine.hold(window, "not finite", float("nan"), visits, self.steps)
-        self.cells.move(ids, np.full(len(ids), BANNED))
+        The first is taken as it is, later ones are averaged half and half with the memory: a
+        single mask's loss is noisy. In the blend the window's prototype counts for one visit.
+        """
+        visits = self.table.rows["visits"][ids].astype(np.int64)
+        own = np.where(visits == 0, bins, (self.table.position(ids) + bins) / 2)
+        if self._coverage == "blend":
+            own = np.where(visits == 0, (own + self._typical(ids, aim)) / 2, own)
+        self.table.touched[ids] = self.steps
+        verdict = self.table.rows["verdict"][ids]
+        if self._coverage != "prototype":
+            verdict = np.where(verdict == UNSCORED, OPEN, verdict)
+        visits = np.minimum(visits + 1, MOST_VISITS).astype(np.uint8)
+        self.table.update(ids, score=to_score(own), visits=visits, verdict=verdict)
+
+    def _typical(self, ids: Ints, aim: Aim) -> Floats:
+        positions = self.positions(aim.typical)
+        if positions is None:
+            return aim.typical[self.table.bucket(ids)]
+        return positions[self.table.rows["prototype"][ids]]
+
+    def _judge(self, ids: Ints, slots: Ints, observed: Observed, aim: Aim) -> None:
+        """Hold back what is extreme, and what the gate does not trust; let go what no longer is."""
+        rows = self.table.take(ids)
+        bucket, position = self.table.bucket_of[rows["prototype"]], self.table.position(ids)
+        z = aim.z(bucket, position)
+        free = OPEN if self._coverage != "prototype" else UNSCORED
+        verdict = np.full(len(ids), free, np.uint8)
+        reasons: dict[int, str] = {}
+        if self._gate is not None:
+            found = self._ask(self._gate, ids, observed.part(slots), aim.u(bucket, position))
+            if aim.judging:
+                judged = found != triage.OPEN
+                verdict[judged] = VERDICTS[found[judged]]
+                listed = np.flatnonzero(np.isin(found, list(LISTED))).tolist()
+                reasons = {at: LISTED[int(found[at])] for at in listed}
+        extreme = z > self._settings.extreme
+        reasons |= dict.fromkeys(np.flatnonzero(extreme).tolist(), EXTREME)
+        verdict[extreme] = HELD
+        for at, window in enumerate(ids.tolist()):
+            if window in self.quarantine.released:
+                verdict[at] = free
+            elif at in reasons:
+                visits = int(rows["visits"][at])
+                self.quarantine.hold(window, reasons[at], float(z[at]), visits, self.steps)
+            elif window in self.quarantine:
+                self.quarantine.release(window)
+        pinned = rows["verdict"] == PINNED
+        self.table.update(ids, verdict=np.where(pinned, PINNED, verdict).astype(np.uint8))
+
+    def _ask(self, gate: Gate, ids: Ints, told: Observed, u: Floats) -> NDArray[np.uint8]:
+        """Have the gate judge distinct windows, remember what it says, and read the triage."""
+        evidence = told.evidence or Evidence()
+        rows = self.table.take(ids)
+        suspicion, progress = rows["suspicion"], rows["progress"]
+        if told.embeddings is not None:  # without them, what is remembered decides
+            judgement = gate.judge(ids, told.embeddings, u, evidence)
+            suspicion, progress = triage.remember(suspicion, progress, judgement)
+            self.table.rows["suspicion"][ids] = suspicion
+            self.table.rows["progress"][ids] = progress
+        verdict = triage.triage(
+            triage.decode_suspicion(suspicion),
+            triage.decode_progress(progress),
+            rows["visits"],
+            None if evidence.faults is None else np.asarray(evidence.faults, np.float64),
+            self._lines,
+        )
+        return np.where(u > gate.settings.surprising, verdict, triage.OPEN).astype(np.uint8)
+
+    def _ban(self, ids: Ints, reason: str) -> None:
+        for window, visits in zip(ids.tolist(), self.table.rows["visits"][ids], strict=True):
+            self.quarantine.hold(window, reason, float("nan"), int(visits), self.steps)
+        self.table.update(ids, verdict=BANNED)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-STRONGEST = 32.0  # exp(16) over the median: beyond it every rule has reached its limit
-HALVINGS = 10  # of [0, STRONGEST]: lambda to 0.03, the effective share to about 0.002
+HALVINGS = 10  # of [0, 32], say: lambda to 0.03, the effective share to about 0.002
 
 
 def mixture(h: Floats, counts: Counts, *, floor: float, cap: float) -> Floats:
@@ -26,7 +25,7 @@ def mixture(h: Floats, counts: Counts, *, floor: float, cap: float) -> Floats:
     Args:
         h: (C,) weights, at least 0.
         counts: (C,) windows per cell; N is their sum. Cells may be empty.
-        floor: Share that is spread uniformly, in (0, 1].
+        floor: Share that is spread uniformly, in [0, 1].
         cap: Highest multiple of the uniform probability, over 1.
 
     Returns:
@@ -37,9 +36,10 @@ def mixture(h: Floats, counts: Counts, *, floor: float, cap: float) -> Floats:
     capped = np.zeros(len(h), dtype=bool)
     while True:
         free = np.where(capped, 0, counts)
-        weight = h if (free * h).sum() > 0 else np.ones_like(h)
-        spare = 1 - most * (total - free.sum()) - least * free.sum()
-        p = np.where(capped, most, least + spare * weight / (free * weight).sum())
+        left, mass = free.sum(), free @ h
+        weight, mass = (h, mass) if mass > 0 else (np.ones_like(h), left)
+        spare = 1 - most * (total - left) - least * left
+        p = np.where(capped, most, least + (spare / mass) * weight)
         over = p > most * (1 + 1e-12)
         if not over.any():
             return p
@@ -51,17 +51,17 @@ def effective_share(p: Floats, counts: Counts) -> float:
     return float(1 / (counts.sum() * (counts * p * p).sum()))
 
 
-def strongest(share: Callable[[float], float], target: float) -> float:
-    """The greatest lambda in [0, STRONGEST] found with share(lambda) >= target, by bisection.
+def strongest(allowed: Callable[[float], bool], limit: float) -> float:
+    """The greatest lambda in [0, limit] found to be allowed, by bisection.
 
-    0 if not even that reaches the target: then it is not the band that narrows the sample.
+    0 if none is: then it is not the rule that narrows the sample.
     """
-    if share(STRONGEST) >= target:
-        return STRONGEST
-    low, high = 0.0, STRONGEST
+    if allowed(limit):
+        return limit
+    low, high = 0.0, limit
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if share(middle) >= target:
+        if allowed(middle):
             low = middle
         else:
             high = middle

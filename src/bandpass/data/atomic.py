@@ -51,6 +51,19 @@ def publishing(store: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` for a file that takes its place when the block ends well."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(path)
+        sync(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn an `OSError` of writing to ``path`` into a `StoreError` that says what is free."""
     try:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bandpass.data.atomic import publishing
+from bandpass.data.injection import OPTIONS, Injection
 from bandpass.data.series import DataError, Source, Split
+from bandpass.data.sources import _options
 from bandpass.data.store import Store, open_store
 from bandpass.data.writer import StoreWriter
 
@@ -39,7 +41,8 @@ def prepare(
         overwrite: Replace a store that is there.
         progress: Told of every series.
         split: Replaces the source's rule and the publishers' splits.
-        **options: Passed to ``source.read``; see ``source.options``.
+        **options: Those of ``source.options`` are passed to ``source.read``; those of
+            ``injection.OPTIONS`` say what faults to inject, by default ``source.corrupt``.
 
     Returns:
         The opened store.
@@ -49,23 +52,27 @@ def prepare(
         StoreError: If the store cannot be written.
     """
     _check_options(source, options)
+    given = {name: value for name, value in options.items() if name in OPTIONS}
+    options = {name: value for name, value in options.items() if name not in OPTIONS}
+    corrupted = _options.settings(Injection, {"corrupt": source.corrupt} | given)
     store = Path(store).absolute()
     with publishing(store, overwrite=overwrite) as partial:
         writer = StoreWriter(partial, source, source.schema(Path(raw), **options), split)
         try:
             for series in source.read(Path(raw), **options):
-                writer.add(series)
+                writer.add(corrupted(series))
                 if progress is not None:
                     progress(series.name, writer.rows)
-            writer.finish(options)
+            writer.finish(options | given, corrupted.entry())
         finally:
             writer.abandon()
     return open_store(store)
 
 
 def _check_options(source: Source, options: dict[str, Any]) -> None:
+    known = {**source.options, **OPTIONS}
     for name in options:
-        if name not in source.options:
-            near = get_close_matches(name, source.options, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {list(source.options)}"
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {list(known)}"
             raise DataError(f"source {source.name!r} has no option {name!r}: {hint}")

@@ -29,6 +29,8 @@ class Series:
             if the source has no clock and rows are equidistant.
         state: (rows, k) float32 exact latent state of a simulation; None otherwise.
         split: The split the publishers put the whole series in, or None for the source's rule.
+        rare: Whether the store holds little of this entity on purpose; `Windows.slices` counts its
+            windows as rare.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Series:
     time: np.ndarray | None = None
     state: np.ndarray | None = None
     split: str | None = None
+    rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Source:
         regimes: Regime names in code order; empty if there are none or only ``schema`` can tell.
         read: ``read(raw, **options)`` yields the series in a fixed order.
         split: The default split.
+        corrupt: Share of rows that `prepare` corrupts unless told otherwise.
         options: Option names that ``read`` takes, with a one-line help each. Values may be the text
             of a command line.
         discover: ``discover(raw, **options)`` finds the names where they depend on the files or the
@@ -97,6 +101,7 @@ class Source:
     regimes: tuple[str, ...]
     read: Callable[..., Iterator[Series]]
     split: Split = Split()
+    corrupt: float = 0.0
     options: Mapping[str, str] = field(default_factory=dict)
     discover: Callable[..., Schema] | None = None
 

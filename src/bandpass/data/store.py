@@ -88,6 +88,12 @@ class Store:
         return self.entities["entity"].to_pylist()
 
     @cached_property
+    def rare_entities(self) -> np.ndarray:
+        """Indices into ``entity_names`` of entities kept rare on purpose, int64, often none."""
+        rare = self.manifest.get("rare_entities", [])  # a store of an older writer names none
+        return np.flatnonzero(np.isin(self.entity_names, rare))
+
+    @cached_property
     def entity_of_series(self) -> np.ndarray:
         """Index into ``entity_names`` of every series, (series,) int64."""
         number = {name: i for i, name in enumerate(self.entity_names)}
@@ -160,7 +166,9 @@ def open_store(path: Path | str) -> Store:
         )
     for name, entry in manifest["columns"].items():
         file = path / f"{name}.npy"
-        size = file.stat().st_size if file.is_file() else 0
+        if not file.is_file():
+            raise StoreError(f"{file} is missing, the manifest names it: {MEND}")
+        size = file.stat().st_size
         if size != entry["bytes"]:
             raise StoreError(f"{file} has {size} bytes, the manifest says {entry['bytes']}: {MEND}")
     try:

@@ -17,6 +17,11 @@ from bandpass.data.store import Store
 CHUNK = 1 << 14
 """Windows described at a time, so that memory does not grow with the number asked about."""
 
+BUCKETS = ("none", "entity", "series", "regime", "weak-regime")
+
+CORRUPT = 0.25
+"""Share of injected rows from which a window counts as corrupt."""
+
 LABELS = {UNLABELLED: "unlabelled", NORMAL: "normal", EVENT: "event"}
 
 
@@ -67,7 +72,7 @@ class Windows(Dataset[Batch]):
         if normalize not in ("entity", "none"):
             raise DataError(f"normalize is {normalize!r}: use 'entity' or 'none'")
         self.store, self.length, self.stride, self.split = store, length, stride, split
-        self.normalize = normalize
+        self.normalize, self.clip = normalize, clip
         self._number()
         self._normalizer = (
             Normalizer(*store.moments, length, clip) if normalize == "entity" else None
@@ -103,6 +108,10 @@ class Windows(Dataset[Batch]):
         series = self._series[run]
         return series, at - self._offset[series]
 
+    def places(self, ids: Ids | None = None) -> np.ndarray:
+        """Row of the store's columns that windows start at, all series end to end, (B,) int64."""
+        return self._describe(ids, np.int64, lambda some: self._rows(some)[1])
+
     def entities(self, ids: Ids | None = None) -> np.ndarray:
         """Index into ``store.entity_names``, (B,) int64; of all windows if ``ids`` is None."""
         return self._describe(ids, np.int64, lambda some: self._entity[self._rows(some)[0]])
@@ -122,6 +131,58 @@ class Windows(Dataset[Batch]):
         return self._describe(
             ids, np.int8, lambda some: most_frequent(self._codes("corrupt", some), 0)
         )
+
+    def slices(self) -> dict[str, np.ndarray]:
+        """Which windows are what a curriculum is judged by; no window is in two, some in none.
+
+        Returns:
+            (n,) bool each, over all windows. ``rare``: of an entity that the store was prepared to
+            hold little of or, where it has no such entity, with a row that is labelled an event;
+            no row of it is injected. ``corrupt``: a quarter of its rows or more are injected.
+            ``normal``: no event, not of a rare entity, and no injected row; an unlabelled window
+            counts as normal.
+        """
+        injected = self._describe(
+            None, np.float32, lambda some: np.mean(self._codes("corrupt", some) > 0, axis=1)
+        )
+        event = self.labels() == EVENT
+        few = np.isin(self.entities(), self.store.rare_entities)
+        rare, clean = few if few.any() else event, injected == 0
+        return {
+            "rare": clean & rare,
+            "corrupt": injected >= CORRUPT,
+            "normal": clean & ~event & ~few,
+        }
+
+    def buckets(self, kind: str) -> tuple[np.ndarray, list[str]]:
+        """What windows may be ranked within: (n,) int64 codes from 0, and the name of each.
+
+        Args:
+            kind: One of ``BUCKETS``. ``regime`` goes by the store's regimes, windows of unknown
+                regime together in the last bucket; ``weak-regime`` guesses without labels and, at
+                first use, describes all windows (`ingest.describe`).
+
+        Raises:
+            DataError: If there is no such kind, or no regime is known in the store.
+        """
+        if kind == "none":
+            return np.zeros(len(self), np.int64), ["all"]
+        if kind == "entity":
+            return self.entities(), self.store.entity_names
+        if kind == "series":
+            codes = self._describe(None, np.int64, lambda some: self.locate(some)[0])
+            return codes, self.store.series_names
+        if kind == "regime":
+            codes = self.regimes().astype(np.int64)
+            if codes.max() == UNKNOWN_REGIME:
+                raise DataError(f"{self.store.path} knows no regime: use bucket weak-regime")
+            names = [*self.store.regimes, "unknown"]
+            return np.where(codes == UNKNOWN_REGIME, len(names) - 1, codes), names
+        if kind == "weak-regime":
+            from bandpass.data.ingest import WEAK_REGIMES, describe  # which are made of windows
+
+            return describe(self).regime.astype(np.int64), list(WEAK_REGIMES)
+        raise DataError(f"bucket {kind!r} is none of {', '.join(BUCKETS)}")
 
     def classes(self, ids: Ids | None = None) -> dict[str, tuple[np.ndarray, Mapping[int, str]]]:
         """Codes of windows and their names, for each kind of class that the store knows.

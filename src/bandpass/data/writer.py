@@ -63,6 +63,7 @@ class StoreWriter:
         self._series: list[dict[str, Any]] = []
         self._segments: list[tuple[int, Segment]] = []
         self._names: set[str] = set()
+        self._rare: set[str] = set()
         self._counts = {name: Counter() for name in ("label", "regime", "corrupt")}
         self._infinite = np.zeros(len(schema.channels), np.int64)
         self._notes: list[str] = []
@@ -78,6 +79,8 @@ class StoreWriter:
         if series.name in self._names:
             raise DataError(f"series {series.name!r} comes twice: names must be unique")
         self._names.add(series.name)
+        if series.rare:
+            self._rare.add(series.entity)
         clock, cuts = self._clock(series)
         fixed = series.split if self._keep_fixed else None
         rows = len(series.values)
@@ -89,7 +92,7 @@ class StoreWriter:
         self._series.append(row | clock)
         self.rows += rows
 
-    def finish(self, options: dict[str, Any]) -> None:
+    def finish(self, options: dict[str, Any], injection: dict[str, Any]) -> None:
         """Close the columns, write the tables, and last the manifest."""
         if not self.rows:
             raise DataError(f"source {self._source.name!r} yielded no rows at all")
@@ -100,7 +103,8 @@ class StoreWriter:
             for name, table in tables.items():
                 pq.write_table(table, self._path / f"{name}.parquet")
         hashes = {name: table_hash(table) for name, table in tables.items()}
-        manifest = self._manifest(options) | {"columns": columns, "tables": hashes}
+        manifest = self._manifest(options) | {"injection": injection}
+        manifest |= {"columns": columns, "tables": hashes}
         manifest["hash"] = store_hash(manifest)
         with writing(self._path):
             (self._path / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str) + "\n")
@@ -112,13 +116,20 @@ class StoreWriter:
 
     def _check_split(self) -> None:
         names = self._names if self._split.by == "series" else self._all.keys()
-        unknown = self._split.test - names
-        if unknown and self._split.by != "time":
-            near = get_close_matches(min(unknown), names, n=1, cutoff=0.0)[0]
+        unknown = sorted(self._split.test - names)
+        if not unknown or self._split.by == "time":
+            return
+        if self._keep_fixed:
             raise DataError(
-                f"split.test names {self._split.by} {min(unknown)!r}, which the source does not "
-                f"have; the nearest is {near!r}"
+                f"the raw files are incomplete: source {self._source.name!r} tests on "
+                f"{len(self._split.test)} {self._split.by} names, {len(unknown)} of them are not "
+                f"there: {', '.join(unknown)}; download them from {self._source.home}"
             )
+        near = get_close_matches(unknown[0], names, n=1, cutoff=0.0)[0]
+        raise DataError(
+            f"split.test names {self._split.by} {unknown[0]!r}, which the source does not have; "
+            f"the nearest is {near!r}"
+        )
 
     def _clock(self, series: Series) -> tuple[dict[str, Any], list[int]]:
         """Clock columns of the series table, and the rows at which the clock jumped."""
@@ -211,7 +222,11 @@ class StoreWriter:
         observed = np.sum([moments.count for moments in self._all.values()], axis=0)
         infinite = self._infinite.tolist()
         if any(infinite):
-            self._notes.append(f"{sum(infinite)} infinite values became missing values")
+            names = [c for c, n in zip(self._schema.channels, infinite, strict=True) if n]
+            self._notes.append(
+                f"{sum(infinite)} infinite values became missing values, values beyond float32 "
+                f"(3.4e38) among them: {', '.join(names)}"
+            )
         by_split = Counter()
         for _, (which, start, stop) in self._segments:
             by_split[which] += stop - start
@@ -228,6 +243,7 @@ class StoreWriter:
             "rows": self.rows,
             "series": len(self._series),
             "entities": len(self._all),
+            "rare_entities": sorted(self._rare),
             "rows_by_split": dict(by_split),
             "rows_by_code": {name: dict(sorted(c.items())) for name, c in self._counts.items()},
             "missing": [int(self.rows - seen) for seen in observed],

@@ -6,6 +6,7 @@ labelled window) gives NaN with count 0 and the reason, so an evaluation never s
 malformed input (shapes, NaN embeddings or scores) raises ValueError.
 """
 
+from bandpass.evaluation.agreement import agreement, agreement_table
 from bandpass.evaluation.calibration import (
     Reliability,
     calibration_errors,
@@ -13,6 +14,14 @@ from bandpass.evaluation.calibration import (
     reliability,
 )
 from bandpass.evaluation.classification import classify, confusion_matrix, macro_f1
+from bandpass.evaluation.enrichment import (
+    TOPS,
+    Enriched,
+    enriched,
+    rank_within,
+    shuffled_interval,
+    slot_shares,
+)
 from bandpass.evaluation.features import raw_features
 from bandpass.evaluation.forecasting import (
     Readout,
@@ -52,6 +61,8 @@ from bandpass.evaluation.statistics import (
 
 __all__ = [
     "PROBES",
+    "TOPS",
+    "Enriched",
     "Estimate",
     "LabelledWindows",
     "PairedDifference",
@@ -60,6 +71,8 @@ __all__ = [
     "RegimeGeometry",
     "Reliability",
     "Ridge",
+    "agreement",
+    "agreement_table",
     "block_groups",
     "bootstrap_weights",
     "calibration_errors",
@@ -67,6 +80,7 @@ __all__ = [
     "confusion_matrix",
     "coverage",
     "effective_rank",
+    "enriched",
     "expected_calibration_error",
     "false_alarms_at_recall",
     "few_shot_draws",
@@ -82,10 +96,13 @@ __all__ = [
     "persistence_skill",
     "positive_pairs",
     "r2",
+    "rank_within",
     "rankme",
     "rare_slice",
     "raw_features",
     "readout_r2",
     "regime_geometry",
     "reliability",
+    "shuffled_interval",
+    "slot_shares",
 ]

@@ -1,7 +1,7 @@
 """The JEPA core: encoder, predictor, masking and targets."""
 
 from bandpass.models.encoder import EncoderSettings, PatchEncoder
-from bandpass.models.jepa import JEPA, JEPASettings, Output
+from bandpass.models.jepa import JEPA, JEPASettings, Output, pool
 from bandpass.models.masking import MASKS, Mask
 from bandpass.models.predictor import Predictor, PredictorSettings
 from bandpass.models.targets import TARGETS, EMATeacher, SameEncoder
@@ -19,4 +19,5 @@ __all__ = [
     "Predictor",
     "PredictorSettings",
     "SameEncoder",
+    "pool",
 ]

@@ -81,10 +81,26 @@ class PatchEncoder(nn.Module):
         Returns:
             (batch, visible, dim) tokens.
         """
-        seen = torch.cat([values, observed.to(values.dtype)], dim=-1)
-        tokens = self.embed(patchify(seen, self.settings.patch)) + self.positions
+        return self.layers(values, observed, keep)[-1]
+
+    def layers(
+        self,
+        values: Windows,
+        observed: Observed,
+        keep: TokenIndex | None = None,
+        count: int | None = None,
+    ) -> list[Tokens]:
+        """Return the tokens after each of the first ``count`` blocks, all blocks for None."""
+        tokens = self.patches(values, observed) + self.positions
         if keep is not None:
             tokens = take(tokens, keep)
-        for block in self.blocks:
+        found = []
+        for block in self.blocks[:count]:
             tokens = block(tokens)
-        return tokens
+            found.append(tokens)
+        return found
+
+    def patches(self, values: Windows, observed: Observed) -> Tokens:
+        """Embed every patch by itself: no position, no other patch, (batch, tokens, dim)."""
+        seen = torch.cat([values, observed.to(values.dtype)], dim=-1)
+        return self.embed(patchify(seen, self.settings.patch))

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from bandpass._types import (
     Embeddings,
+    HiddenErrors,
+    HiddenLatents,
     HiddenTokens,
     Observed,
     PerSample,
@@ -52,6 +54,13 @@ class Output:
         embedding: (batch, dim) mean of the normalised target tokens, detached.
         tokens: (batch, tokens, dim) target tokens before normalisation.
         visible: (batch, visible, dim) context tokens, with gradient.
+        mask: What was visible and what was predicted.
+        features: (batch, hidden, predictor dim) of the hidden tokens, detached.
+        normal: (batch, tokens, dim) normalised target tokens, detached.
+        wanted: (batch, hidden, dim) those of ``normal`` that are hidden.
+        foreseen: (batch, hidden, dim) prediction of ``wanted``, detached; None without a latent
+            target.
+        errors: (batch, hidden) prediction error of each hidden token, detached; None likewise.
     """
 
     prediction: PerSample
@@ -59,6 +68,23 @@ class Output:
     embedding: Embeddings
     tokens: Tokens
     visible: VisibleTokens
+    mask: Mask
+    features: HiddenTokens
+    normal: Tokens
+    wanted: HiddenLatents
+    foreseen: HiddenLatents | None
+    errors: HiddenErrors | None
+
+    @property
+    def pooled(self) -> Tensor:
+        """(batch, 2 dim) mean, then standard deviation, of ``normal`` over the tokens."""
+        return pool(self.normal)
+
+
+def pool(tokens: Tokens) -> Tensor:
+    """Mean, then standard deviation, over tokens: (batch, tokens, dim) to (batch, 2 dim)."""
+    tokens = tokens.float()
+    return torch.cat([tokens.mean(dim=1), tokens.std(dim=1, correction=0)], dim=1)
 
 
 class JEPA(nn.Module):
@@ -98,34 +124,63 @@ class JEPA(nn.Module):
         """Where the weights are."""
         return self.to_latent.weight.device
 
-    def forward(self, values: Windows, observed: Observed, mask: Mask) -> Output:
+    def forward(
+        self,
+        values: Windows,
+        observed: Observed,
+        mask: Mask,
+        *,
+        sparse: bool = False,
+        tokens: Tokens | None = None,
+    ) -> Output:
         """Return per-sample losses and the target's view of the windows.
 
         Args:
             values: (batch, time, channels), 0 where missing.
             observed: (batch, time, channels), False where missing.
             mask: What is visible and what must be predicted.
+            sparse: Whether the target too sees the tokens of the mask alone (visible, then
+                hidden); else it sees all.
+            tokens: What the target makes of the whole windows, if that is known already.
         """
         visible = self.encoder(values, observed, mask.context)
         features = self.predictor(visible, mask.context, mask.target)
-        tokens = self.target(self.encoder, values, observed)
+        seen = torch.cat([mask.context, mask.target], dim=1) if sparse else None
+        if tokens is None:
+            tokens = self.target(self.encoder, values, observed, seen)
         normal = self.target.normalise(tokens)
+        wanted = normal[:, mask.context.shape[1] :] if sparse else take(normal, mask.target)
+        foreseen = errors = None
+        prediction = values.new_zeros(len(values))
         if self.settings.latent:
-            wanted = take(normal, mask.target)
-            prediction = self.distance(self.to_latent(features), wanted).mean(dim=1)
-        else:
-            prediction = values.new_zeros(len(values))
+            foreseen, errors = self.compare(features, wanted)
+            prediction = errors.mean(dim=1)
+            foreseen, errors = foreseen.detach(), errors.detach()
         return Output(
             prediction=prediction,
-            grounding=self._grounding(features, values, observed, mask),
+            grounding=self.ground(features, values, observed, mask),
             embedding=normal.detach().mean(dim=1),
             tokens=tokens,
             visible=visible,
+            mask=mask,
+            features=features.detach(),
+            normal=normal.detach(),
+            wanted=wanted.detach(),
+            foreseen=foreseen,
+            errors=errors,
         )
 
-    def _grounding(
+    def compare(
+        self, features: HiddenTokens, wanted: HiddenLatents
+    ) -> tuple[HiddenLatents, HiddenErrors]:
+        """Return predictor features as (batch, hidden, dim) latents, and each token's error."""
+        foreseen = self.to_latent(features)
+        return foreseen, self.distance(foreseen, wanted)
+
+    def ground(
         self, features: HiddenTokens, values: Windows, observed: Observed, mask: Mask
     ) -> PerSample:
+        """Return the (batch,) error of the raw readout of the hidden patches."""
         patch = self.settings.encoder.patch
         wanted = take(patchify(values, patch), mask.target)
         counted = take(patchify(observed.to(values.dtype), patch), mask.target)

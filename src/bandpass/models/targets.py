@@ -1,7 +1,9 @@
 """What the predictor is asked for: the swappable part of a JEPA.
 
-A target maps a whole window to one vector per token. The masked raw-patch control needs no
-target: it is a JEPA whose latent loss has weight 0 and whose raw readout has weight 1.
+A target maps a window to one vector per token. The masked raw-patch control needs no target: it
+is a JEPA whose latent loss has weight 0 and whose raw readout has weight 1.
+
+Every target declares ``forwards``: what it costs, in forwards of the encoder over the tokens.
 """
 
 import copy
@@ -11,8 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bandpass._types import Observed, Tokens, Windows
-from bandpass.models.encoder import PatchEncoder
+from bandpass._types import Observed, TokenIndex, Tokens, Windows
+from bandpass.models.encoder import PatchEncoder, take
+
+
+def layer_norm(tokens: Tokens) -> Tokens:
+    """Layer-norm without affine, so that no direction can grow without bound."""
+    return F.layer_norm(tokens, tokens.shape[-1:])
 
 
 class EMATeacher(nn.Module):
@@ -21,6 +28,8 @@ class EMATeacher(nn.Module):
     Args:
         encoder: The encoder that is trained; it is copied.
     """
+
+    forwards: float = 1.0
 
     def __init__(self, encoder: PatchEncoder) -> None:
         super().__init__()
@@ -34,13 +43,75 @@ class EMATeacher(nn.Module):
         torch._foreach_lerp_(slow, fast, 1 - momentum)
 
     @torch.no_grad()
-    def forward(self, encoder: PatchEncoder, values: Windows, observed: Observed) -> Tokens:
-        """Encode the whole window with the teacher; no gradient."""
-        return self.encoder(values, observed)
+    def forward(
+        self,
+        encoder: PatchEncoder,
+        values: Windows,
+        observed: Observed,
+        keep: TokenIndex | None = None,
+    ) -> Tokens:
+        """Encode the window, or only the tokens in ``keep``, with the teacher; no gradient."""
+        return self.encoder(values, observed, keep)
 
     def normalise(self, tokens: Tokens) -> Tokens:
-        """Layer-norm without affine, so that no direction can grow without bound."""
-        return F.layer_norm(tokens, tokens.shape[-1:])
+        """Layer-norm without affine."""
+        return layer_norm(tokens)
+
+
+class LayerTeacher(EMATeacher):
+    """Layer-normed tokens of an internal layer of the teacher, the middle one.
+
+    Less abstract than the last layer, and it costs half. A teacher of one block has no internal
+    layer: its only one is taken.
+
+    Args:
+        encoder: The encoder that is trained; it is copied.
+    """
+
+    def __init__(self, encoder: PatchEncoder) -> None:
+        super().__init__(encoder)
+        depth = encoder.settings.depth
+        self.layer = max(1, depth // 2)
+        self.forwards = self.layer / depth
+
+    @torch.no_grad()
+    def forward(
+        self,
+        encoder: PatchEncoder,
+        values: Windows,
+        observed: Observed,
+        keep: TokenIndex | None = None,
+    ) -> Tokens:
+        """Encode up to the internal layer; no gradient."""
+        return self.encoder.layers(values, observed, keep, self.layer)[-1]
+
+
+class ContextualTeacher(EMATeacher):
+    """Mean of the teacher's top layers, each layer-normed (data2vec, arXiv 2202.03555, part 3.3).
+
+    The top half of the layers and one more: 2 of 2, 3 of 4, 7 of 12. A teacher of one block has
+    one layer only, and is then the EMA teacher.
+
+    Args:
+        encoder: The encoder that is trained; it is copied.
+    """
+
+    def __init__(self, encoder: PatchEncoder) -> None:
+        super().__init__(encoder)
+        depth = encoder.settings.depth
+        self.top = min(depth, depth // 2 + 1)
+
+    @torch.no_grad()
+    def forward(
+        self,
+        encoder: PatchEncoder,
+        values: Windows,
+        observed: Observed,
+        keep: TokenIndex | None = None,
+    ) -> Tokens:
+        """Encode the window and average its top layers; no gradient."""
+        top = self.encoder.layers(values, observed, keep)[-self.top :]
+        return torch.stack([layer_norm(tokens) for tokens in top]).mean(dim=0)
 
 
 class SameEncoder(nn.Module):
@@ -52,23 +123,70 @@ class SameEncoder(nn.Module):
         encoder: The encoder that is trained.
     """
 
+    forwards: float = 1.0
+
     def __init__(self, encoder: PatchEncoder) -> None:
         super().__init__()
 
     def update(self, encoder: PatchEncoder, momentum: float) -> None:
         """Nothing to move."""
 
-    def forward(self, encoder: PatchEncoder, values: Windows, observed: Observed) -> Tokens:
-        """Encode the whole window; the gradient flows into the encoder."""
-        return encoder(values, observed)
+    def forward(
+        self,
+        encoder: PatchEncoder,
+        values: Windows,
+        observed: Observed,
+        keep: TokenIndex | None = None,
+    ) -> Tokens:
+        """Encode the window; the gradient flows into the encoder."""
+        return encoder(values, observed, keep)
 
     def normalise(self, tokens: Tokens) -> Tokens:
         """Leave the tokens as they are: the regulariser owns their law."""
         return tokens
 
 
-Target = EMATeacher | SameEncoder
+class PatchTarget(nn.Module):
+    """The encoder's own embedding of each patch alone, gradient stopped, layer-normed (as NEPA).
+
+    No other patch and no position has a part in it, so what is surprising is the signal of the
+    patch and never its context; it costs no forward. Next-embedding prediction (NEPA) shows that
+    the stopped gradient alone keeps such a target from collapse.
+
+    Args:
+        encoder: The encoder that is trained.
+    """
+
+    forwards: float = 0.0
+
+    def __init__(self, encoder: PatchEncoder) -> None:
+        super().__init__()
+
+    def update(self, encoder: PatchEncoder, momentum: float) -> None:
+        """Nothing to move."""
+
+    @torch.no_grad()
+    def forward(
+        self,
+        encoder: PatchEncoder,
+        values: Windows,
+        observed: Observed,
+        keep: TokenIndex | None = None,
+    ) -> Tokens:
+        """Embed the patches; no gradient."""
+        tokens = encoder.patches(values, observed)
+        return tokens if keep is None else take(tokens, keep)
+
+    def normalise(self, tokens: Tokens) -> Tokens:
+        """Layer-norm without affine."""
+        return layer_norm(tokens)
+
+
+Target = EMATeacher | SameEncoder | PatchTarget
 TARGETS: dict[str, Callable[[PatchEncoder], Target]] = {
     "ema": EMATeacher,
     "same-encoder": SameEncoder,
+    "patch": PatchTarget,
+    "layer": LayerTeacher,
+    "contextual": ContextualTeacher,
 }

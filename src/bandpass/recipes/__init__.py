@@ -1,6 +1,6 @@
 """Named runs, their settings, and their assembly from parts."""
 
-from bandpass.recipes.assemble import build_jepa, build_sampler, build_windows
+from bandpass.recipes.assemble import build_curriculum, build_jepa, build_sampler, build_windows
 from bandpass.recipes.named import RECIPES, find
 from bandpass.recipes.recipe import (
     Recipe,
@@ -17,6 +17,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "WindowSettings",
+    "build_curriculum",
     "build_jepa",
     "build_sampler",
     "build_windows",

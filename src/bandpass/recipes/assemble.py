@@ -1,13 +1,34 @@
 """From a recipe and a store to the parts of a run."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
-from bandpass.curriculum import POLICIES, SurpriseBand, Uniform
-from bandpass.data import Store, Windows
+from bandpass.curriculum import (
+    POLICIES,
+    SCORES,
+    Fixed,
+    Gate,
+    GateSettings,
+    SurpriseBand,
+    TriageSettings,
+    Uniform,
+    static_probabilities,
+)
+from bandpass.curriculum.bank import ENOUGH
+from bandpass.curriculum.settings import MANY
+from bandpass.data import DataError, Store, Windows
+from bandpass.data.ingest import Ingest, describe
+from bandpass.data.windows import BUCKETS
 from bandpass.losses import PREDICTION_LOSSES
 from bandpass.models import JEPA, MASKS
-from bandpass.recipes.recipe import Recipe, RecipeError
+from bandpass.recipes.recipe import Recipe, RecipeError, nearest
+from bandpass.training import Curriculum, Plan
+from bandpass.training.feed import BY_ID, SCORABLE, Sampler
+
+ORACLE_SHARE = 0.25
+"""Slots that the oracle gives to rare windows."""
 
 
 def build_windows(recipe: Recipe, store: Store, split: str) -> Windows:
@@ -39,26 +60,138 @@ def build_jepa(recipe: Recipe, channels: int) -> JEPA:
     return jepa
 
 
-def build_sampler(recipe: Recipe, windows: Windows) -> Uniform | SurpriseBand:
-    """Build the selection policy of a recipe over the training windows."""
-    train = recipe.train
-    if recipe.policy not in POLICIES:
-        raise RecipeError(f"policy {recipe.policy!r} is none of {sorted(POLICIES)}")
-    if recipe.policy == "uniform":
-        return Uniform(len(windows), train.batch, steps=train.steps, seed=train.seed)
+def build_curriculum(recipe: Recipe, windows: Windows) -> Curriculum:
+    """Build what decides which windows a recipe trains on, and how these are scored.
+
+    Raises:
+        RecipeError: If a name in the recipe is unknown, or a training run has no means for it.
+    """
+    score = SCORES.get(recipe.score)
+    if score is None:
+        raise nearest("score", recipe.score, SCORES)
+    missing = sorted(set(score.needs) - SCORABLE)
+    if missing:
+        raise RecipeError(
+            f"score {score.name!r} needs {', '.join(missing)}, which a training run has not: "
+            "`bandpass enrich` weighs such scores; choose another to train by"
+        )
+    sampler = build_sampler(recipe, windows)
+    gate = recipe.gate and isinstance(sampler, SurpriseBand)
+    needed = gate or bool(set(score.needs) & BY_ID)
+    buckets, names = _buckets(recipe, windows)
+    plan = Plan(
+        score=recipe.score,
+        gate=gate,
+        buckets=buckets,
+        names=tuple(names),
+        ingest=describe(windows) if needed else None,
+    )
+    return Curriculum(sampler, plan)
+
+
+def build_sampler(recipe: Recipe, windows: Windows) -> Sampler:
+    """Build the selection policy of a recipe over the training windows.
+
+    Raises:
+        RecipeError: If it is unknown, or the store does not hold what it needs.
+    """
+    train, policy = recipe.train, POLICIES.get(recipe.policy)
+    if policy is None:
+        raise nearest("policy", recipe.policy, POLICIES)
+    if train.batch > len(windows):
+        raise RecipeError(
+            f"train.batch is {train.batch}, but there are only {len(windows)} training windows: "
+            f"take a smaller batch, or a smaller windows.stride (now {recipe.windows.stride})"
+        )
+    slots, count = train.batch * train.pool, {"steps": train.steps, "seed": train.seed}
+    if policy.sampler is Uniform:
+        return Uniform(len(windows), slots, subset=policy.subset, **count)
+    if policy.sampler is Fixed:
+        return Fixed(_weights(recipe, windows), slots, **count)
+    kappa = train.steps * slots / len(windows)
+    coverage = recipe.band.coverage
+    clustered = kappa < MANY if coverage == "auto" else coverage != "table"
     return SurpriseBand(
         len(windows),
-        train.batch,
-        steps=train.steps,
-        seed=train.seed,
-        buckets=_buckets(recipe, windows),
+        slots,
+        **count,
+        buckets=_buckets(recipe, windows)[0],
+        prototypes=describe(windows).prototype if clustered else None,
         settings=recipe.band,
+        gate=_gate(recipe) if recipe.gate else None,
     )
 
 
-def _buckets(recipe: Recipe, windows: Windows) -> np.ndarray | None:
-    if recipe.bucket == "none":
-        return None
-    if recipe.bucket != "entity":
-        raise RecipeError(f"bucket {recipe.bucket!r} is none of ['entity', 'none']")
-    return windows.entities(np.arange(len(windows)))
+def _gate(recipe: Recipe) -> Gate:
+    """The gate for windows of this overlap and embeddings of this width."""
+    overlap = -(-recipe.windows.length // recipe.windows.stride)
+    size = max(GateSettings().size, 2 * ENOUGH * 2 * recipe.model.encoder.dim)  # [mean | std]
+    return Gate(GateSettings(size=size, reach=2 * overlap), recipe.train.seed)
+
+
+def _buckets(recipe: Recipe, windows: Windows) -> tuple[np.ndarray, list[str]]:
+    if recipe.bucket not in BUCKETS:
+        raise nearest("bucket", recipe.bucket, BUCKETS)
+    try:
+        return windows.buckets(recipe.bucket)
+    except DataError as error:
+        raise RecipeError(f"bucket {recipe.bucket!r}: {error}") from error
+
+
+def _weights(recipe: Recipe, windows: Windows) -> np.ndarray:
+    """(n,) what the windows are drawn by from the first step to the last."""
+    if recipe.policy == "oracle":
+        return oracle(windows)
+    scores = static_scores(recipe, windows)
+    faults = describe(windows).faults if recipe.gate else np.zeros(len(windows))
+    held = np.flatnonzero(faults >= TriageSettings().conviction)  # no visit will judge them
+    buckets, _ = _buckets(recipe, windows)
+    return static_probabilities(scores, recipe.band, buckets=buckets, held=held)
+
+
+def oracle(windows: Windows) -> np.ndarray:
+    """(n,) probabilities of who knows the labels: rare windows a quarter, corrupt ones nothing.
+
+    Raises:
+        RecipeError: If no window is labelled rare, or all are.
+    """
+    slices = windows.slices()
+    rare = slices["rare"]
+    others = ~rare & ~slices["corrupt"]
+    if not rare.any() or not others.any():
+        raise RecipeError(
+            f"policy 'oracle' needs rare windows and others: {windows.store.path} has "
+            f"{rare.sum()} labelled rare and {others.sum()} others for training"
+        )
+    return ORACLE_SHARE * rare / rare.sum() + (1 - ORACLE_SHARE) * others / others.sum()
+
+
+def static_scores(recipe: Recipe, windows: Windows) -> np.ndarray:
+    """(n,) scores that are known before training: of the file if one is named, else of ingest.
+
+    Raises:
+        RecipeError: If the score is none that ingest knows, or the file does not fit.
+    """
+    if recipe.score_file:
+        return _read_scores(Path(recipe.score_file), len(windows))
+    if recipe.score not in ("density", "density-ratio"):
+        raise RecipeError(
+            f"policy 'static' needs a score that is known before training, not {recipe.score!r}: "
+            "score=density-ratio, score=density or score_file=FILE.npy"
+        )
+    ingest: Ingest = describe(windows)
+    return ingest.density if recipe.score == "density" else ingest.density_ratio
+
+
+def _read_scores(path: Path, count: int) -> np.ndarray:
+    try:
+        scores = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise RecipeError(f"score_file {path} cannot be read as .npy: {error}") from error
+    if not isinstance(scores, np.ndarray) or scores.shape != (count,) or scores.dtype.kind != "f":
+        found = f"{scores.dtype} {scores.shape}" if isinstance(scores, np.ndarray) else "an archive"
+        raise RecipeError(
+            f"score_file {path} holds {found}: it must hold one float for each of the {count} "
+            "training windows"
+        )
+    return scores

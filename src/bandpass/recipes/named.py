@@ -18,13 +18,16 @@ def model(dim: int, depth: int, heads: int, *, widen: int = 2) -> JEPASettings:
 
 
 def control(recipe: Recipe) -> Recipe:
-    """Return the masked raw-patch regression of the same size, budget and sampler-free draws."""
+    """Return the masked raw-patch regression of the same size and budget, without a curriculum."""
+    plain = {"pool": 1, "rescore_every": 0, "guard_every": 0}
     return replace(
         recipe,
         name=f"{recipe.name}:raw-patch",
         model=replace(recipe.model, latent=False),
-        train=replace(recipe.train, prediction=0.0, grounding=1.0, final_grounding=1.0),
+        train=replace(recipe.train, prediction=0.0, grounding=1.0, final_grounding=1.0, **plain),
         policy="uniform",
+        score="loss",
+        gate=False,
     )
 
 

@@ -6,13 +6,19 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any
 
-from bandpass.curriculum import BandSettings
+from bandpass.curriculum import POLICIES, BandSettings
 from bandpass.models import JEPASettings
 from bandpass.training.settings import TrainSettings
 
 
 class RecipeError(ValueError):
     """A recipe that does not exist or cannot be; the message names the nearest that does."""
+
+
+POLICY = "policy="
+
+SCORED = {"static": "density-ratio", "rho": "reducible"}
+"""Policies that are themselves with one score only."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,14 @@ class Recipe:
         distance: Latent distance, a name in ``losses.PREDICTION_LOSSES``.
         train: Budget and optimiser.
         policy: Selection policy, a name in ``curriculum.POLICIES``.
-        bucket: What surprise is normalised within: "entity" or "none".
+        score: How surprising a window is, a name in ``curriculum.SCORES``.
+        score_file: For ``policy=static``: a .npy with a float for every training window, in place
+            of the score.
+        bucket: What surprise is normalised within: "none", "entity", "series", "regime" or
+            "weak-regime".
+        gate: Whether corrupt windows are told from rare ones, by isolation and faults of the
+            input; by learning progress and mask variation too where ``train.rescore_every``
+            measures them.
         band: Settings of the surprise band, unused by other policies.
     """
 
@@ -53,7 +66,10 @@ class Recipe:
     distance: str = "smooth-l1"
     train: TrainSettings = field(default_factory=TrainSettings)
     policy: str = "surprise-band"
+    score: str = "loss"
+    score_file: str = ""
     bucket: str = "entity"
+    gate: bool = False
     band: BandSettings = field(default_factory=BandSettings)
 
 
@@ -77,7 +93,8 @@ def override(recipe: Recipe, changes: typing.Sequence[str]) -> Recipe:
     Args:
         recipe: Where to start.
         changes: ``train.steps=500``; a key that is unique may go without its prefix
-            (``steps=500``). Sequences are comma-separated.
+            (``steps=500``). Sequences are comma-separated. ``policy=NAME`` loads the settings of
+            that policy first, whatever its place; other changes are made to those.
 
     Raises:
         RecipeError: If a key is unknown (names the nearest), ambiguous, or its value does not
@@ -85,7 +102,7 @@ def override(recipe: Recipe, changes: typing.Sequence[str]) -> Recipe:
     """
     content = to_dict(recipe)
     known = _leaves(Recipe, "")
-    for change in changes:
+    for change in sorted(changes, key=lambda change: not change.startswith(POLICY)):
         name, equals, text = change.partition("=")
         if not equals:
             raise RecipeError(f"{change!r} is not of the form key=value, e.g. steps=500")
@@ -95,12 +112,28 @@ def override(recipe: Recipe, changes: typing.Sequence[str]) -> Recipe:
         for parent in parents:
             place = place[parent]
         place[leaf] = _parse(path, text, known[path])
+        if change.startswith(POLICY):
+            content |= _preset(text)
     return from_dict(content)
+
+
+def nearest(what: str, value: str, known: typing.Iterable[str]) -> RecipeError:
+    """Return the error for a name that is none of those known."""
+    near = difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0)[0]
+    return RecipeError(f"no {what} {value!r}: did you mean {near!r}? known: {', '.join(known)}")
 
 
 def keys() -> list[str]:
     """Return every key that :func:`override` takes."""
     return list(_leaves(Recipe, ""))
+
+
+def _preset(policy: str) -> dict[str, Any]:
+    """What a policy sets beside its name."""
+    if policy not in POLICIES:
+        raise nearest("policy", policy, POLICIES)
+    band = dataclasses.asdict(POLICIES[policy].settings)
+    return {"band": band} | ({"score": SCORED[policy]} if policy in SCORED else {})
 
 
 def _leaves(kind: type, prefix: str) -> dict[str, Any]:
@@ -117,6 +150,9 @@ def _resolve(name: str, known: dict[str, Any]) -> str:
     if name in known:
         return name
     matches = [key for key in known if key.endswith("." + name)]
+    # A group is no key, but `window=64` and `windows=64` mean one of those in it.
+    groups = {group for key in known for group in key.split(".")[:-1]} & {name, f"{name}s"}
+    matches += [key for key in known if groups & set(key.split(".")[:-1])]
     if len(matches) == 1:
         return matches[0]
     if matches:

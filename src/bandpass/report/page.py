@@ -6,6 +6,7 @@ from pathlib import Path
 from bandpass.report.band import band_section
 from bandpass.report.drawing import TOKENS
 from bandpass.report.embedding_map import map_section
+from bandpass.report.enrichment import enrichment_section
 from bandpass.report.evaluation import evaluation_section
 from bandpass.report.facts import facts_section
 from bandpass.report.glance import glance_section
@@ -63,6 +64,7 @@ def render(runs: Sequence[Run]) -> str:
     evaluation, summary = evaluation_section(runs)
     sections = [
         training_section(runs),
+        enrichment_section(run),
         band_section(run),
         slots_section(runs),
         quarantine_section(run),

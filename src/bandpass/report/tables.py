@@ -23,6 +23,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "quarantine": ("id", "series", "start", "reason", "z", "visits", "channels", "values"),
     "evaluation": (*("encoder", "pooling", "task", "metric", "value", "low", "high", "count"),),
     "map": ("encoder", "id", "x", "y", "regime"),
+    "enrichment": (
+        *("step", "score", "normalisation", "slice", "natural", "count", "auroc", "low", "high"),
+        *("top10", "top20", "top30", "top10_low", "top10_high"),
+    ),
+    "shares": (
+        *("policy", "gate", "score", "normalisation", "group", "natural", "share", "ess"),
+        *("shuffled_low", "shuffled_high"),
+    ),
 }
 # Logged by some samplers only; a run without them gets NaN, or "" for words.
 OPTIONAL: dict[str, tuple[str, ...]] = {"metrics": ("lambda_", "ess", "quarantined", "warning")}
@@ -40,7 +48,12 @@ WORDS = frozenset(
         "warning",
     )
 )
-WRITTEN_BY = {"evaluation": "bandpass evaluate", "map": "bandpass evaluate"}
+WRITTEN_BY = {
+    "evaluation": "bandpass evaluate",
+    "map": "bandpass evaluate",
+    "enrichment": "bandpass enrich",
+    "shares": "bandpass enrich",
+}
 
 
 class ReportError(ValueError):
@@ -62,6 +75,8 @@ class Run:
         quarantine: One row per quarantined window.
         evaluation: One row per encoder, pooling, task and metric.
         map: Two-dimensional embedding of evaluated windows.
+        enrichment: What each score finds: a row per step, score, normalisation and slice.
+        shares: Slots of each slice under each policy, score and normalisation, foretold.
     """
 
     path: Path
@@ -74,6 +89,8 @@ class Run:
     quarantine: Columns
     evaluation: Columns
     map: Columns
+    enrichment: Columns
+    shares: Columns
 
 
 def rows(table: Columns) -> int:
@@ -157,7 +174,7 @@ def _read_table(run: Path, name: str) -> Columns:
 
 
 def _to_numpy(name: str, column: pa.ChunkedArray) -> np.ndarray:
-    if name in WORDS:
+    if name in WORDS or pa.types.is_string(column.type):
         return np.array(["" if value is None else str(value) for value in column.to_pylist()])
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         nested = np.empty(len(column), dtype=object)

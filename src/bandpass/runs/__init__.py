@@ -1,9 +1,27 @@
-"""What a person does with a run: train it, evaluate it, embed with it, compare it."""
+"""What a person does with a run: train it, evaluate it, embed with it, compare it, review it."""
 
 from bandpass.runs.demo import demo
 from bandpass.runs.embed import embed
+from bandpass.runs.enrich import Reference, enrich, reference_of, train_reference
 from bandpass.runs.evaluate import evaluate
+from bandpass.runs.quarantine import decide, export, quarantined
 from bandpass.runs.run import Run, RunError, create_run, open_run
 from bandpass.runs.train import train
 
-__all__ = ["Run", "RunError", "create_run", "demo", "embed", "evaluate", "open_run", "train"]
+__all__ = [
+    "Reference",
+    "Run",
+    "RunError",
+    "create_run",
+    "decide",
+    "demo",
+    "embed",
+    "enrich",
+    "evaluate",
+    "export",
+    "open_run",
+    "quarantined",
+    "reference_of",
+    "train",
+    "train_reference",
+]

@@ -11,8 +11,8 @@ from bandpass.data import Store, Windows
 from bandpass.models import JEPA
 from bandpass.recipes import Recipe
 from bandpass.runs.run import RunError, open_run
+from bandpass.scoring.frozen import POOLINGS, embed_windows
 from bandpass.training.atomic import write_whole
-from bandpass.training.frozen import POOLINGS, embed_windows
 
 CHUNK = 2048
 

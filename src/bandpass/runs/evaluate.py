@@ -13,7 +13,7 @@ from bandpass.recipes import build_jepa, build_windows
 from bandpass.runs import tasks
 from bandpass.runs.run import CONTROL, Run, RunError, open_run
 from bandpass.runs.tasks import Found, Row, Side
-from bandpass.training import frozen
+from bandpass.scoring import frozen
 from bandpass.training.atomic import write_table
 
 FIT, TEST = 4000, 4000

@@ -1,6 +1,7 @@
 """Start a run, or continue it where it stands."""
 
 import importlib.metadata
+import math
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -9,19 +10,21 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from bandpass.curriculum import BandSettings, SurpriseBand
 from bandpass.data import Store, Windows
 from bandpass.data.atomic import alone
 from bandpass.models import JEPA
-from bandpass.recipes import Recipe, build_jepa, build_sampler, build_windows
+from bandpass.recipes import Recipe, build_curriculum, build_jepa, build_windows
 from bandpass.recipes.named import control
 from bandpass.runs.run import CONTROL, RunError, create_run
 from bandpass.training import fit, pick_device
 from bandpass.training.atomic import write_json
+from bandpass.training.feed import Sampler
 from bandpass.training.log import RunLog
-from bandpass.training.quarantine import write_quarantine
-from bandpass.training.step import forward
+from bandpass.training.passes import forward
 
 OnLog = Callable[[str, dict[str, Any], RunLog], None]
+OnNote = Callable[[str], None]
 
 
 def train(
@@ -31,6 +34,7 @@ def train(
     *,
     with_control: bool = True,
     on_log: OnLog = lambda name, row, log: None,
+    on_note: OnNote = lambda text: None,
 ) -> bool:
     """Train a recipe on a store, then its raw-patch control at the same budget.
 
@@ -43,6 +47,7 @@ def train(
         with_control: Train the masked raw-patch regression too, in ``path/raw-patch``, so that
             ``evaluate`` can show it beside the run.
         on_log: Told of every logged row, with the name of the recipe being trained.
+        on_note: Told, before training, what shares of the slots to expect.
 
     Returns:
         Whether the budget is spent; False after Ctrl-C.
@@ -50,13 +55,13 @@ def train(
     Raises:
         RunError: If the directory holds another run, or another process is training in it.
     """
-    done = _fit(path, recipe, store, on_log)
+    done = _fit(path, recipe, store, on_log, on_note)
     if done and with_control:
-        done = _fit(path / CONTROL, control(recipe), store, on_log)
+        done = _fit(path / CONTROL, control(recipe), store, on_log, lambda text: None)
     return done
 
 
-def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog) -> bool:
+def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog, on_note: OnNote) -> bool:
     source = store.manifest["source"]
     if recipe.source not in ("any", source):
         raise RunError(
@@ -67,8 +72,9 @@ def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog) -> bool:
     pick_device(recipe.train.device)
     windows = build_windows(recipe, store, "train")
     jepa = build_jepa(recipe, len(store.channels))
-    sampler = build_sampler(recipe, windows)
+    curriculum = build_curriculum(recipe, windows)
     run = create_run(path, recipe, store)
+    on_note(expected_slots(recipe, windows, curriculum.sampler))
 
     def busy(pid: str) -> RunError:
         return RunError(f"process {pid} is training in {path}: wait for it or choose another --run")
@@ -78,13 +84,50 @@ def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog) -> bool:
         done = fit(
             jepa,
             windows,
-            sampler,
+            curriculum,
             recipe.train,
             run.path,
             lambda row, log: on_log(recipe.name, row, log),
         )
-        write_quarantine(run.path, windows, sampler)
     return done
+
+
+def expected_slots(recipe: Recipe, windows: Windows, sampler: Sampler) -> str:
+    """Say which shares of the slots the first draw gives to each slice, and what may follow.
+
+    A sampler that learns from scores knows none yet; how far a slice can rise is known all the
+    same, since its effective sample size is bounded.
+    """
+    shares = []
+    p = sampler.probabilities()
+    for name, inside in windows.slices().items():
+        if not inside.any():
+            continue
+        natural, share = float(inside.mean()), float(p[inside].sum())
+        text = f"{name} {share:.1%} (natural {natural:.1%}"
+        if isinstance(sampler, SurpriseBand):
+            text += f", at most {most_slots(natural, recipe.band):.1%}"
+        shares.append(f"{text})")
+    text = f"expected slots, {recipe.policy}: {', '.join(shares)}"
+    if not isinstance(sampler, SurpriseBand):
+        return text
+    kappa = recipe.train.steps * sampler.batch_size / len(windows)
+    start = math.ceil(recipe.band.warm_up * recipe.train.steps)
+    learns = f"; scores move them from step {start} on"
+    return f"{text}{learns if recipe.band.mode == 'live' else ''}; {kappa:.2g} draws a window"
+
+
+def most_slots(natural: float, band: BandSettings) -> float:
+    """Greatest share of the slots that even a perfect score can give to a slice.
+
+    Bounded by the effective sample size e (by Cauchy and Schwarz q + sqrt(q (1 - q) (1 / e - 1)),
+    for a share q of the windows), by the floor, and by the cap.
+    """
+    if band.mode != "live":
+        return natural
+    spread = math.inf if band.ess == 0 else natural * (1 - natural) * (1 / band.ess - 1)
+    floored = 1 - band.floor * (1 - natural)
+    return min(natural + math.sqrt(spread), floored, band.cap * natural)
 
 
 def _environment(recipe: Recipe, jepa: JEPA, windows: Windows) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """The training loop, its step, schedules, checkpoints and log, and frozen encoders after it."""
 
 from bandpass.training.checkpoint import CheckpointError
-from bandpass.training.loop import DeviceError, Diverged, fit, pick_device
+from bandpass.training.feed import Feed, Plan
+from bandpass.training.loop import Curriculum, DeviceError, Diverged, fit, pick_device
 from bandpass.training.settings import TrainSettings
 from bandpass.training.step import parameter_groups, train_step
 
 __all__ = [
     "CheckpointError",
+    "Curriculum",
     "DeviceError",
     "Diverged",
+    "Feed",
+    "Plan",
     "TrainSettings",
     "fit",
     "parameter_groups",

@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,21 @@ class CheckpointError(RuntimeError):
     """A checkpoint that is missing or cannot be read; the message names it and the mend."""
 
 
-def save(run: Path, step: int, weights: dict[str, Tensor], state: dict[str, Any]) -> Path:
-    """Write ``RUN/checkpoints/step-NNNNNNNN`` and drop all but the newest two.
+def save(
+    run: Path,
+    step: int,
+    weights: dict[str, Tensor],
+    state: dict[str, Any],
+    keep: Collection[int] = (),
+) -> Path:
+    """Write ``RUN/checkpoints/step-NNNNNNNN`` and drop all but the newest two and those to keep.
 
     Args:
         run: The run directory.
         step: Optimiser steps done.
         weights: ``state_dict`` of the model.
         state: Everything else that a resume needs: tensors, numbers, strings, lists, dicts.
+        keep: Steps whose checkpoints stay for good.
 
     Raises:
         CheckpointError: If it cannot be written; those before it are untouched.
@@ -44,7 +52,8 @@ def save(run: Path, step: int, weights: dict[str, Tensor], state: dict[str, Any]
         partial.rename(whole)
         sync(folder)
         for old in _whole(run)[:-2]:
-            _drop(old)
+            if step_of(old) not in keep:
+                _drop(old)
     except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError on a full disk
         _sweep(folder)
         raise CheckpointError(

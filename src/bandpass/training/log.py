@@ -13,7 +13,7 @@ NATURAL_SAMPLE = 20_000
 
 
 class RunLog:
-    """Rows of ``metrics``, ``slots`` and ``band``, kept with the checkpoint and written whole.
+    """The rows of every table of a run, kept with the checkpoint and written whole.
 
     Args:
         windows: The training windows; their labels are read for the log only.
@@ -22,7 +22,9 @@ class RunLog:
 
     def __init__(self, windows: Windows, seed: int) -> None:
         self.windows = windows
-        self.tables: dict[str, list[dict[str, Any]]] = {"metrics": [], "slots": []}
+        self.tables: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in ("metrics", "slots", "guards", "buckets")
+        }
         self.band: list[dict[str, np.ndarray]] = []  # columns: a snapshot has thousands of rows
         sample = np.arange(len(windows))
         if len(sample) > NATURAL_SAMPLE:

@@ -1,11 +1,10 @@
 """The training loop: draws from the sampler, steps, logs, checkpoints; resumes exactly."""
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,13 @@ from bandpass.evaluation import rankme
 from bandpass.losses import collapse_terms, collapse_warning
 from bandpass.models import JEPA
 from bandpass.training import checkpoint
+from bandpass.training.feed import Feed, Plan, Sampler
+from bandpass.training.guards import Watch
+from bandpass.training.interrupt import interruptible
 from bandpass.training.log import RunLog
+from bandpass.training.quarantine import read_review, write_quarantine
 from bandpass.training.settings import TrainSettings
-from bandpass.training.step import Sampler, StepResult, parameter_groups, train_step
+from bandpass.training.step import StepResult, parameter_groups, train_step
 
 BAND_SNAPSHOTS = 24
 
@@ -34,10 +37,23 @@ class Diverged(RuntimeError):
     """Losses or gradients are no longer finite; the run stands at its last checkpoint."""
 
 
+@dataclass(frozen=True, eq=False)
+class Curriculum:
+    """What decides which windows are trained on.
+
+    Attributes:
+        sampler: Draws batches of window ids and is told every window's score.
+        plan: How windows are scored.
+    """
+
+    sampler: Sampler
+    plan: Plan = field(default_factory=Plan)
+
+
 def fit(
     jepa: JEPA,
     windows: Windows,
-    sampler: Sampler,
+    curriculum: Curriculum,
     settings: TrainSettings,
     run: Path,
     on_log: Callable[[dict[str, Any], RunLog], None] = lambda row, log: None,
@@ -47,9 +63,9 @@ def fit(
     Args:
         jepa: The model, freshly initialised; a checkpoint overwrites it.
         windows: The training windows.
-        sampler: Draws batches of window ids and is told every window's loss.
+        curriculum: Which windows are trained on.
         settings: Budget and optimiser.
-        run: The run directory.
+        run: The run directory; decisions in its ``released.json`` are followed from here on.
         on_log: Called with every logged row, for progress displays.
 
     Returns:
@@ -58,37 +74,90 @@ def fit(
     Raises:
         Diverged: If losses or gradients are no longer finite.
         CheckpointError: If a checkpoint cannot be read or written.
+        ReviewError: If ``released.json`` cannot be read.
     """
-    device = pick_device(settings.device)
-    jepa.to(device).train()
-    groups = parameter_groups(jepa, settings.weight_decay)
-    optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.95))
-    log = RunLog(windows, settings.seed)
-    step = _resume(run, jepa, optimizer, sampler, log)
-
+    state = _State(jepa, windows, curriculum, settings)
+    step = state.resume(run)
+    _follow_review(run, state.feed.sampler)
     loader = DataLoader(
-        windows, batch_sampler=sampler, num_workers=settings.workers, collate_fn=as_is
+        windows, batch_sampler=state.feed.sampler, num_workers=settings.workers, collate_fn=as_is
     )
-    meter = _Meter(log.seconds)
-    with _interruptible() as interrupted:
+    meter = _Meter(state.log.seconds)
+    with interruptible() as interrupted:
         for batch in loader:
             with _divergence_named(step + 1, settings):
-                result = train_step(jepa, batch, sampler, optimizer, settings, step)
-            log.count(batch.draw)
-            step += 1
-            meter.windows += len(batch.draw)
+                result = train_step(jepa, batch, state.feed, state.optimizer, settings, step)
+                step += 1
+                state.look_after(step, result)
+            meter.windows += len(result.draw)
             done = step == settings.steps
             if done or step % settings.log_every == 0:
-                row = _row(step, settings, result, sampler, meter)
-                log.add(row, _snapshot(step, settings, sampler))
-                on_log(row, log)
-            if done or interrupted() or step % settings.checkpoint_every == 0:
+                row = _row(step, settings, result, state.feed, meter)
+                state.log.add(row, _snapshot(step, settings, state.feed.sampler))
+                on_log(row, state.log)
+            due = step % settings.checkpoint_every == 0 or step in settings.milestones
+            if done or interrupted() or due:
                 with _divergence_named(step, settings):
                     _check_finite(result)  # such weights shall never become a checkpoint
-                _save(run, step, jepa, optimizer, sampler, log)
+                state.save(run, step)
             if done or interrupted():
                 break
     return step == settings.steps
+
+
+class _State:
+    """Everything that a run changes and a checkpoint holds."""
+
+    def __init__(
+        self, jepa: JEPA, windows: Windows, curriculum: Curriculum, settings: TrainSettings
+    ) -> None:
+        self.jepa = jepa.to(pick_device(settings.device)).train()
+        self.settings = settings
+        groups = parameter_groups(jepa, settings.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.95))
+        sampler, plan = curriculum.sampler, curriculum.plan
+        self.feed = Feed(sampler, jepa, windows, settings, plan)
+        self.watch = Watch(windows, sampler, settings, plan)
+        self.log = RunLog(windows, settings.seed)
+
+    def look_after(self, step: int, result: StepResult) -> None:
+        """Count the slots of a step, refresh scores, and let the guards look, where due."""
+        self.log.count(result.draw)
+        self.watch.note(result.draw)
+        self.feed.refresh(self.jepa, step)
+        if self.watch.due(step):
+            self.watch.act(step, self.jepa, self.log)
+
+    def save(self, run: Path, step: int) -> None:
+        """Write tables, then the checkpoint."""
+        state = {"step": step} | {name: part.state_dict() for name, part in self._parts().items()}
+        # Tables first: a kill before the last checkpoint repeats it, one after it would not.
+        self.log.write(run)
+        write_quarantine(run, self.log.windows, self.feed.sampler)
+        checkpoint.save(run, step, self.jepa.state_dict(), state, self.settings.milestones)
+
+    def resume(self, run: Path) -> int:
+        """Continue from the newest checkpoint; returns the steps that are done."""
+        newest = checkpoint.latest(run)
+        if newest is None:
+            return 0
+        self.jepa.load_state_dict(checkpoint.load_weights(newest))
+        state = checkpoint.load_state(newest)
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        return int(state["step"])
+
+    def _parts(self) -> dict[str, Any]:
+        names = ("optimizer", "feed", "watch", "log")
+        return {name: getattr(self, name) for name in names}
+
+
+def _follow_review(run: Path, sampler: Sampler) -> None:
+    """Let go and keep out what a person decided to."""
+    if isinstance(sampler, SurpriseBand):
+        review = read_review(run)
+        sampler.release(sorted(review.released))
+        sampler.ban(sorted(review.banned))
 
 
 def pick_device(name: str) -> torch.device:
@@ -119,7 +188,7 @@ class _Meter:
 
 
 def _row(
-    step: int, settings: TrainSettings, result: StepResult, sampler: Sampler, meter: _Meter
+    step: int, settings: TrainSettings, result: StepResult, feed: Feed, meter: _Meter
 ) -> dict[str, Any]:
     terms = collapse_terms(result.tokens.float())
     rate, seconds = meter.read()
@@ -140,15 +209,20 @@ def _row(
         "collapse_scale": float(terms.scale),
         "rank": rankme(result.tokens.float().mean(dim=1).cpu().numpy()),
         "warning": collapse_warning(terms),
-        **_band_row(sampler),
+        "scoring_forwards": feed.aids.cost.forwards,
+        **_band_row(feed.sampler),
     }
 
 
 def _band_row(sampler: Sampler) -> dict[str, float]:
     if not isinstance(sampler, SurpriseBand):
-        return {"lambda_": math.nan, "ess": math.nan, "quarantined": math.nan}
-    held = float(len(sampler.quarantine()))
-    return {"lambda_": sampler.lambda_, "ess": sampler.ess, "quarantined": held}
+        return dict.fromkeys(("lambda_", "ess", "quarantined", "restraint"), math.nan)
+    return {
+        "lambda_": sampler.lambda_,
+        "ess": sampler.ess,
+        "quarantined": float(len(sampler.quarantine())),
+        "restraint": sampler.restraint[0],
+    }
 
 
 def _snapshot(step: int, settings: TrainSettings, sampler: Sampler) -> dict[str, np.ndarray] | None:
@@ -156,38 +230,6 @@ def _snapshot(step: int, settings: TrainSettings, sampler: Sampler) -> dict[str,
     every = max(1, logged // BAND_SNAPSHOTS)
     due = step == settings.steps or (step // settings.log_every) % every == 0
     return sampler.snapshot() if due and isinstance(sampler, SurpriseBand) else None
-
-
-def _save(
-    run: Path,
-    step: int,
-    jepa: JEPA,
-    optimizer: torch.optim.Optimizer,
-    sampler: Sampler,
-    log: RunLog,
-) -> None:
-    state = {
-        "step": step,
-        "optimizer": optimizer.state_dict(),
-        "sampler": sampler.state_dict(),
-        "log": log.state_dict(),
-    }
-    log.write(run)  # first: a kill before the last checkpoint repeats it, one after it would not
-    checkpoint.save(run, step, jepa.state_dict(), state)
-
-
-def _resume(
-    run: Path, jepa: JEPA, optimizer: torch.optim.Optimizer, sampler: Sampler, log: RunLog
-) -> int:
-    newest = checkpoint.latest(run)
-    if newest is None:
-        return 0
-    jepa.load_state_dict(checkpoint.load_weights(newest))
-    state = checkpoint.load_state(newest)
-    optimizer.load_state_dict(state["optimizer"])
-    sampler.load_state_dict(state["sampler"])
-    log.load_state_dict(state["log"])
-    return int(state["step"])
 
 
 def _check_finite(result: StepResult) -> None:
@@ -208,24 +250,3 @@ def _divergence_named(step: int, settings: TrainSettings) -> Iterator[None]:
             f"start again with a lower lr (now {settings.lr}) or a longer warmup (now "
             f"{settings.warmup})"
         ) from error
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or SIGTERM) into a flag; a second one stops at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # only the main thread may handle signals
-        return
-    seen: list[int] = []
-
-    def note(signum: int, frame: object) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(signum)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,16 +1,69 @@
-"""The quarantine list of a run, with the signals themselves, for a person to review."""
+"""The quarantine list of a run, with the signals themselves, and what a person decided on it."""
 
+import json
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bandpass.curriculum import Quarantined, SurpriseBand
 from bandpass.data import Windows
-from bandpass.training.atomic import write_table
-from bandpass.training.step import Sampler
+from bandpass.training.atomic import write_json, write_table
+from bandpass.training.feed import Sampler
 
 DRAWN, CHANNELS = 24, 4
+AT_ONCE = 512
+TABLE, REVIEW = "quarantine.parquet", "released.json"
+
+
+class ReviewError(RuntimeError):
+    """A review that cannot be read; the message names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a person decided on quarantined windows; it lies in ``released.json`` of the run.
+
+    Attributes:
+        released: Ids that are never held back again.
+        banned: Ids that are never drawn again.
+    """
+
+    released: frozenset[int] = frozenset()
+    banned: frozenset[int] = frozenset()
+
+    def decide(self, *, release: Iterable[int] = (), ban: Iterable[int] = ()) -> "Review":
+        """Return the review with more decisions; a later one on a window replaces the earlier."""
+        let_go, kept_out = frozenset(release), frozenset(ban)
+        return Review((self.released - kept_out) | let_go, (self.banned - let_go) | kept_out)
+
+
+def read_review(run: Path) -> Review:
+    """Read the decisions on a run; none where nobody reviewed it.
+
+    Raises:
+        ReviewError: If the file is not as `write_review` leaves it.
+    """
+    file = run / REVIEW
+    if not file.exists():
+        return Review()
+    try:
+        content = json.loads(file.read_text())
+        return Review(*(_ids(content[name]) for name in ("released", "banned")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReviewError(
+            f'{file} is not {{"released": [ids], "banned": [ids]}} ({error}): mend it, or delete '
+            "it to forget every decision"
+        ) from error
+
+
+def write_review(run: Path, review: Review) -> None:
+    """Write the decisions; a run that is started or continued in ``run`` follows them."""
+    released, banned = sorted(review.released), sorted(review.banned)
+    write_json(run / REVIEW, {"released": released, "banned": banned})
 
 
 def write_quarantine(run: Path, windows: Windows, sampler: Sampler) -> None:
@@ -22,32 +75,55 @@ def write_quarantine(run: Path, windows: Windows, sampler: Sampler) -> None:
         sampler: Only a surprise band has a quarantine; nothing is written for others.
     """
     held = sampler.quarantine() if isinstance(sampler, SurpriseBand) else []
-    rows = []
-    for place, entry in enumerate(sorted(held, key=_by_extremity)):
-        series, start = windows.locate([entry.id])
-        names: list[str] = []
-        signals: list[list[float]] = []
-        if place < DRAWN:
-            values = windows[[entry.id]].values[0].numpy()
-            most = np.argsort(-np.abs(values).max(axis=0))[:CHANNELS]
-            names = [windows.store.channels[channel] for channel in most]
-            signals = [values[:, channel].tolist() for channel in most]
-        rows.append(
-            {
-                "id": entry.id,
-                "series": windows.store.series_names[int(series[0])],
-                "start": int(start[0]),
-                "reason": entry.reason,
-                "z": entry.z,
-                "visits": entry.visits,
-                "channels": names,
-                "values": signals,
-            }
+    if not held:  # all that an interrupted part of this run held have been released
+        (run / TABLE).unlink(missing_ok=True)
+        return
+    held.sort(key=_by_extremity)
+    ids = np.array([entry.id for entry in held])
+    rows = [
+        {
+            "id": entry.id,
+            "series": windows.store.series_names[series],
+            "start": start,
+            "reason": entry.reason,
+            "z": entry.z,
+            "visits": entry.visits,
+            "step": entry.step,
+            "channel": windows.store.channels[channel],
+        }
+        for entry, series, start, channel in zip(
+            held,
+            *(part.tolist() for part in (*windows.locate(ids), _loudest(windows, ids))),
+            strict=True,
         )
-    if rows:
-        write_table(run / "quarantine.parquet", rows)
-    else:  # all that an interrupted part of this run held have been released
-        (run / "quarantine.parquet").unlink(missing_ok=True)
+    ]
+    for place, row in enumerate(rows):
+        row |= _signals(windows, row["id"]) if place < DRAWN else {"channels": [], "values": []}
+    write_table(run / TABLE, rows)
+
+
+def _loudest(windows: Windows, ids: np.ndarray) -> np.ndarray:
+    """Channel with the largest absolute value in each window, (B,)."""
+    parts = [
+        windows[ids[first : first + AT_ONCE]].values.abs().amax(dim=1).argmax(dim=1).numpy()
+        for first in range(0, len(ids), AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def _signals(windows: Windows, window: int) -> dict[str, Any]:
+    values = windows[[window]].values[0].numpy()
+    most = np.argsort(-np.abs(values).max(axis=0))[:CHANNELS]
+    return {
+        "channels": [windows.store.channels[channel] for channel in most],
+        "values": [values[:, channel].tolist() for channel in most],
+    }
+
+
+def _ids(found: Any) -> frozenset[int]:
+    if not isinstance(found, list) or not all(type(each) is int and each >= 0 for each in found):
+        raise TypeError(f"{found!r} is no list of window ids")
+    return frozenset(found)
 
 
 def _by_extremity(entry: Quarantined) -> tuple[bool, float]:

@@ -33,6 +33,13 @@ class TrainSettings:
         seed: Seeds weights, draws, masks and projections.
         log_every: Steps between rows of ``metrics.parquet``.
         checkpoint_every: Steps between checkpoints; the last step always leaves one.
+        keep: Checkpoints, evenly spaced over the run, that are kept beside the newest two.
+        pool: Candidates a slot; above 1 all are scored by the teacher and one is trained on.
+        rescore_every: Steps between refreshes, which score a batch of the windows whose scores
+            are oldest or missing, forward only; 0 for none.
+        guard_every: Steps between readings of the guards from the end of warm-up on; 0 for none.
+        guard_labels: Labelled windows that the guards may probe for events; 0 for none.
+        balance: Step size with which the guards shift slots to buckets that are lost; 0 for none.
     """
 
     steps: int = 1000
@@ -57,23 +64,37 @@ class TrainSettings:
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 200
+    keep: int = 0
+    pool: int = 1
+    rescore_every: int = 0
+    guard_every: int = 0
+    guard_labels: int = 0
+    balance: float = 0.0
 
     @property
     def grounded(self) -> bool:
         """Whether the raw readout of the predictor is trained at any time."""
         return max(self.grounding, self.final_grounding) > 0
 
+    @property
+    def milestones(self) -> frozenset[int]:
+        """Steps whose checkpoints are kept: ``keep`` of them, evenly spaced, the last included."""
+        return frozenset(round(self.steps * k / self.keep) for k in range(1, self.keep + 1))
+
     def __post_init__(self) -> None:
         """Refuse what would only fail, or be ignored, once training is under way."""
-        for name in ("steps", "log_every", "checkpoint_every"):
+        for name in ("steps", "log_every", "checkpoint_every", "pool"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("workers", "keep", "rescore_every", "guard_every", "guard_labels", "balance"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         wanted = {
             "batch": (self.batch >= 2, "at least 2, collapse is measured over the batch"),
             "lr": (self.lr > 0, "over 0"),
             "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
             "clip": (self.clip > 0, "over 0"),
-            "workers": (self.workers >= 0, "at least 0"),
+            "keep": (self.keep <= self.steps, f"at most the {self.steps} steps"),
             "seed": (0 <= self.seed < 2**31, "at least 0 and below 2**31"),
             "masks": (bool(self.masks) and set(self.masks) <= set(MASKS), f"of {sorted(MASKS)}"),
             "regulariser": _one_of(self.regulariser, "none", *REGULARISERS),

@@ -4,21 +4,25 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
-from bandpass.curriculum import Draw, SurpriseBand, Uniform
+from bandpass.curriculum import Draw
 from bandpass.data import Batch
 from bandpass.losses import REGULARISERS
-from bandpass.models import JEPA, MASKS, Output
-from bandpass.training.lr_schedule import cosine, linear, warmup_cosine
+from bandpass.models import JEPA, Output
+from bandpass.training.feed import Feed
+from bandpass.training.lr_schedule import cosine, warmup_cosine
+from bandpass.training.passes import forward, step_generator, window_losses
 from bandpass.training.settings import TrainSettings
-
-Sampler = SurpriseBand | Uniform
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step measured; tensors are detached and stay on their device."""
+    """What a step measured; tensors are detached and stay on their device.
+
+    Attributes:
+        draw: Ids of the windows that were trained on.
+    """
 
     loss: Tensor
     prediction: Tensor
@@ -28,22 +32,23 @@ class StepResult:
     lr: float
     momentum: float
     tokens: Tensor
+    draw: Draw
 
 
 def train_step(
     jepa: JEPA,
     batch: Batch,
-    sampler: Sampler,
+    feed: Feed,
     optimizer: torch.optim.Optimizer,
     settings: TrainSettings,
     step: int,
 ) -> StepResult:
-    """Run one step: mask, predict, weigh, regularise, move, and let the teacher follow.
+    """Run one step: choose, mask, predict, weigh, regularise, move, and let the teacher follow.
 
     Args:
         jepa: The model.
         batch: Windows with the draw they came from.
-        sampler: Told every window's loss before regularisation; gives back the weighted mean.
+        feed: Told every window's loss before regularisation; gives back the weighted mean.
         optimizer: AdamW over ``parameter_groups(jepa)``.
         settings: Budget and weights.
         step: Steps done before this one; with the seed it determines masks and projections.
@@ -51,12 +56,9 @@ def train_step(
     Raises:
         FloatingPointError: If no loss is finite.
     """
-    fraction = step / settings.steps
-    output = forward(jepa, batch.values, batch.observed, settings, step)
-    grounding = linear(fraction, start=settings.grounding, end=settings.final_grounding)
-    losses = settings.prediction * output.prediction + grounding * output.grounding
-    draw = cast(Draw, batch.draw)  # the loader hands on what the sampler drew
-    loss = sampler.step(draw, losses, output.embedding)
+    batch, tokens = feed.narrow(jepa, batch)
+    output = forward(jepa, batch.values, batch.observed, settings, step, tokens)
+    loss = feed.weigh(jepa, batch, window_losses(output, settings, step), output)
     regulariser = _regulariser(output, settings, step)
 
     lr = settings.lr * warmup_cosine(
@@ -68,8 +70,10 @@ def train_step(
     (loss + settings.regulariser_weight * regulariser).backward()
     grad_norm = nn.utils.clip_grad_norm_(jepa.parameters(), settings.clip)
     optimizer.step()
+    fraction = step / settings.steps
     momentum = cosine(fraction, start=settings.momentum, end=settings.final_momentum)
     jepa.target.update(jepa.encoder, momentum)
+    feed.follow(jepa, batch, output)
 
     return StepResult(
         loss=loss.detach(),
@@ -80,24 +84,8 @@ def train_step(
         lr=lr,
         momentum=momentum,
         tokens=output.tokens.detach(),
+        draw=cast(Draw, batch.draw),
     )
-
-
-def forward(
-    jepa: JEPA, values: Tensor, observed: Tensor, settings: TrainSettings, step: int
-) -> Output:
-    """Run the model on a batch under the mask of a step."""
-    device = jepa.device
-    strategy = MASKS[settings.masks[step % len(settings.masks)]]
-    generator = step_generator(settings, step)
-    mask = strategy(len(values), jepa.tokens, settings.mask_ratio, generator).to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-        return jepa(values.to(device), observed.to(device), mask)
-
-
-def step_generator(settings: TrainSettings, step: int) -> Generator:
-    """Return the generator of one step, a function of the seed and the step alone."""
-    return Generator().manual_seed(settings.seed * 1_000_003 + step)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

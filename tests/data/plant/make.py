@@ -9,5 +9,4 @@ def make(raw: Path, seed: int = 0) -> dict[str, str]:
         "rows": "1500",
         "seed": str(seed),
         "failure_rate": "1",
-        "corrupt_rate": "0.1",
     }

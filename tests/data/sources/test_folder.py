@@ -197,3 +197,8 @@ def test_foreign_byte_order_reads_alike(tmp_path: Path, read) -> None:
     values = np.arange(6.0).reshape(3, 2)
     np.save(tmp_path / "a.npy", values.astype(">f8"))
     np.testing.assert_array_equal(read("folder", tmp_path)["a"].values, values)
+
+
+def test_a_column_has_one_role(make, read) -> None:
+    with pytest.raises(DataError, match="column 'alarm' is named for two roles"):
+        read("folder", make("folder"), **MAPPING | {"regime": "alarm"})

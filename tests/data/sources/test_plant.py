@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from bandpass.data.corruption import KINDS
 from bandpass.data.series import DataError
 from bandpass.data.sources import SOURCES, plant_dynamics
 from bandpass.data.sources.plant import read
@@ -22,12 +21,9 @@ def plants():
     return list(read(series=6, rows=20_000))
 
 
-def test_the_defaults_give_rare_events_faults_and_missing_values(plants) -> None:
-    label, corrupt = (np.concatenate([getattr(s, k) for s in plants]) for k in ("label", "corrupt"))
-    assert 0.02 < label.mean() < 0.04
-    assert 0.01 < np.mean(corrupt > 0) < 0.03
-    assert set(corrupt) == set(range(len(KINDS) + 1))
-    missing = np.concatenate([np.isnan(s.values)[s.corrupt == 0] for s in plants])
+def test_the_defaults_give_rare_events_and_missing_values(plants) -> None:
+    assert 0.02 < np.concatenate([series.label for series in plants]).mean() < 0.04
+    missing = np.concatenate([np.isnan(series.values) for series in plants])
     assert 0.005 < missing.mean() < 0.015
 
 
@@ -113,11 +109,10 @@ def test_rates_are_rates_per_thousand_normal_rows(option: str, regime: str) -> N
     assert not any((r == REGIMES.index(other)).any() for r in regimes)
 
 
-def test_without_rates_everything_is_normal_clean_and_there() -> None:
-    still = {"failure_rate": 0, "load_rate": 0, "corrupt_rate": 0, "missing_rate": 0}
+def test_without_rates_everything_is_normal_and_there() -> None:
+    still = {"failure_rate": 0, "load_rate": 0, "missing_rate": 0}
     (series,) = read(series=1, rows=400, **still)
     assert not series.regime.any()
-    assert not series.corrupt.any()
     assert np.isfinite(series.values).all()
 
 
@@ -139,7 +134,7 @@ def test_the_clock_ticks_every_minute() -> None:
         ("rows", "many", "option rows='many': not int"),
         ("rows", 0, "must be at least 1"),
         ("seed", -1, "must not be negative"),
-        ("corrupt_rate", 0.9, r"must be in \[0, 0.5\]"),
+        ("missing_rate", 0.9, r"must be in \[0, 0.5\]"),
         ("row", 10, "no option 'row'; it takes series, rows"),
     ],
 )

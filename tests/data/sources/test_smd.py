@@ -52,3 +52,38 @@ def test_another_number_of_metrics_is_refused(make, read) -> None:
     (raw / "train" / "machine-1-1.txt").write_text("0.1,0.2\n")
     with pytest.raises(DataError, match="Expected 38 columns, got 2"):
         read("smd", raw)
+
+
+def test_a_rare_machine_gives_train_stretches_and_its_whole_test_half(
+    make, read, monkeypatch
+) -> None:
+    monkeypatch.setattr("bandpass.data.sources.smd.STRETCH", 5)
+    raw = make("smd")
+    series = read("smd", raw, rare="machine-1-1", rare_share="0.02")
+    stretches = [s for s in series.values() if s.entity == "machine-1-1" and s.split == "train"]
+    usual = 400 + 200 - 128  # train, and the first half of test less its embargo
+    assert sum(len(s.values) for s in stretches) == round(usual * 0.02 / 0.98)
+    whole = read("smd", raw)["machine-1-1/train"].values
+    np.testing.assert_array_equal(stretches[1].values, whole[200:205])
+    test = series["machine-1-1/test"]
+    assert (len(test.values), test.split) == (400, "test")
+    assert {s.entity for s in series.values() if s.rare} == {"machine-1-1"}
+
+
+def test_machines_can_be_chosen(make, read) -> None:
+    chosen = read("smd", make("smd"), machines="machine-2-10")
+    assert {s.entity for s in chosen.values()} == {"machine-2-10"}
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"rare": "machine-1-2"}, "no machine 'machine-1-2': the nearest of 2 is 'machine-1-1'"),
+        ({"machines": "machine-2-10,3"}, "no machine '3'"),
+        ({"rare_share": "1.5"}, "rare_share=1.5: must be between 0 and 1"),
+        ({"rare": "machine-1-1", "rare_share": 0.9}, "asks for 4248 rows of a machine that has"),
+    ],
+)
+def test_machines_that_cannot_be_are_named(make, read, options, match) -> None:
+    with pytest.raises(DataError, match=match):
+        read("smd", make("smd"), **options)

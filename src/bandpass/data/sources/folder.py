@@ -1,5 +1,6 @@
 """A user's own folder: CSV, Parquet or NPY series, and a short mapping of what the columns are."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Columns:
     def __post_init__(self) -> None:
         if len(self.delimiter) != 1:
             raise DataError(f"option delimiter={self.delimiter!r}: must be one character")
+        twice = [name for name, count in Counter(self.named).items() if count > 1]
+        if twice:
+            raise DataError(
+                f"column {twice[0]!r} is named for two roles: a column has one, {ROLES}"
+            )
 
     @property
     def named(self) -> tuple[str, ...]:

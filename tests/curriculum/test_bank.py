@@ -68,16 +68,21 @@ def test_a_window_that_comes_again_replaces_itself():
     assert np.count_nonzero(again["ids"].numpy() == 3000) == 1
 
 
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=20), st.integers(0, 3))
+@given(st.lists(st.integers(1, 80), min_size=1, max_size=20), st.integers(0, 3))
 def test_ids_stay_distinct_and_the_size_bounded(sizes, seed):
-    bank = Bank(32, 3, 0, seed)
+    bank = Bank(64, 3, 0, seed)
     generator = np.random.default_rng(seed)
     for size in sizes:
-        ids = generator.choice(100, size=min(size, 32), replace=False)
+        ids = generator.choice(100, size=min(size, 64), replace=False)
         bank.admit(ids, embeddings(len(ids), seed=size))
         held = bank.state_dict()["ids"].numpy()
-        assert len(held) == len(set(held.tolist())) == len(bank) <= 32
+        assert len(held) == len(set(held.tolist())) == len(bank) <= 64
         assert set(ids.tolist()) <= set(held.tolist())
+
+
+def test_a_bank_that_could_never_be_whitened_is_refused():
+    with pytest.raises(ValueError, match="at least 64"):
+        Bank(32, 3, 0, 0).admit(np.arange(2), embeddings(2))
 
 
 def test_old_entries_fade_out():

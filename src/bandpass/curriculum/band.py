@@ -92,9 +92,7 @@ class SurpriseBand(Sampler[Draw]):
         groups = Groups.check(n, buckets, prototypes, parents)
         self.coverage = settings.covering(steps * batch_size / n, groups.clustered)
         self._gated = gate is not None
-        self._book = Scorebook(
-            groups, settings, self.coverage, gate, tau=settings.staleness * n / batch_size
-        )
+        self._book = Scorebook(groups, settings, self.coverage, gate, batch_size)
         self._selector = Selector(self._book, settings, steps, batch_size, seed)
         self._with_embeddings: bool | None = None
 
@@ -223,10 +221,7 @@ class SurpriseBand(Sampler[Draw]):
         return self._selector.per_window(self._selector.intended(self._schedule.drawn))
 
     def expected_shares(self, groups: NDArray[np.integer]) -> Floats:
-        """Expected share of the next draw's slots per group, float64 (max group + 1,).
-
-        groups: int (n,), group of each window; below 0 for none.
-        """
+        """Share of the next draw's slots per group, (max + 1,); groups are (n,), below 0 none."""
         return group_shares(self.probabilities(), groups)
 
     def score(self, ids: ArrayLike) -> Floats:
@@ -239,13 +234,18 @@ class SurpriseBand(Sampler[Draw]):
         """Windows held back now, in the order in which they came."""
         return self._book.quarantine.entries()
 
+    @property
+    def released(self) -> frozenset[int]:
+        """Windows that were cleared by `release`."""
+        return frozenset(self._book.quarantine.released)
+
     def release(self, ids: ArrayLike) -> None:
         """Clear windows for good: only a non-finite loss holds them back again."""
         self._book.release(np.unique(check_ids(ids, self.n)))
 
     def hold(self, ids: ArrayLike) -> None:
         """Draw these windows at the floor until they are released: known faults, say."""
-        self._book.hold(check_ids(ids, self.n))
+        self._book.hold(np.unique(check_ids(ids, self.n)))
 
     def ban(self, ids: ArrayLike) -> None:
         """Never draw these windows again."""

@@ -95,6 +95,11 @@ class Bank:
             ids: (B,), distinct.
             embeddings: (B, E) float32.
         """
+        if self.size < ENOUGH * embeddings.shape[1]:
+            raise ValueError(
+                f"a bank of {self.size} is too small to whiten {embeddings.shape[1]} dimensions "
+                f"by: give it a size of at least {ENOUGH * embeddings.shape[1]}"
+            )
         usable = np.flatnonzero(np.isfinite(embeddings).all(axis=1))[: self.size]
         ids, embeddings = ids[usable], embeddings[usable]
         if not len(ids):

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 Ints = NDArray[np.int64]
 
 MOST_PROTOTYPES = 1 << 16
+MOST_BUCKETS = 1024  # every draw looks at 512 bins of each
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Groups:
             width = int(cluster.max()) + 1
             pairs, which = np.unique(bucket * width + cluster, return_inverse=True)
             of = pairs // width
+        if count > MOST_BUCKETS:
+            raise ValueError(
+                f"{count} buckets are more than {MOST_BUCKETS}: rank within coarser ones "
+                "(machines, not series), and give the finer ones as prototypes"
+            )
         if len(of) > MOST_PROTOTYPES:
             raise ValueError(
                 f"{len(of)} buckets or prototypes are more than {MOST_PROTOTYPES}: use coarser ones"

@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 BINS = 512
 DECADES = 10
 WIDTH = DECADES * math.log(10) / BINS  # of a bin, in log-score units: a factor of 1.046
+LEAST_VARIANCE = float(np.finfo(np.float32).tiny)
 BARELY = 1e-12  # of an observation: enough for ranks to be defined where nothing was observed
 
 
@@ -251,7 +252,7 @@ class TargetVariance:
         moments = borrow(self._moments, self._weight, self._enough, self._parents)
         moments = moments / np.maximum(self._weight, self._enough)[:, None]
         variance = (moments[:, -1] - (moments[:, :-1] ** 2).sum(axis=1)) / (moments.shape[1] - 1)
-        return np.log(np.maximum(variance, np.finfo(np.float32).tiny))
+        return np.log(np.maximum(variance, LEAST_VARIANCE))
 
     def state_dict(self) -> dict[str, Any]:
         """Weight and moments."""

@@ -136,11 +136,11 @@ def observe_scores(
 
 
 def _usable(embeddings: Floats | None) -> NDArray[np.bool_]:
-    """(B,) where embeddings have a finite length, whose square enters the variance."""
+    """(B,) where the square of the embeddings, which enters the variance, fits single precision."""
     if embeddings is None:
         return np.ones(1, bool)
     with np.errstate(over="ignore"):
-        return np.isfinite(np.square(embeddings).sum(axis=1))
+        return np.square(embeddings).sum(axis=1) < np.finfo(np.float32).max
 
 
 def _fetch_scores(draw: Sized, scores: Tensor) -> Floats:

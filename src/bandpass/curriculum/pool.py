@@ -72,7 +72,7 @@ class Chosen:
         places: int64 (B,), position of the kept candidate of each slot among all candidates.
         probability: float64 (B,), with which each was kept, given the candidates of its slot.
         weight: float64 (B,), 1 / (r probability): weighing losses by it undoes the choice, so
-            their mean is an unbiased estimate of the mean over all candidates.
+            their mean is an unbiased estimate of the mean over all candidates that may be kept.
     """
 
     places: Ints

@@ -27,11 +27,17 @@ class Prototypes:
         self._seen: Ints = np.zeros(count, np.int64)
         self._mean: Floats = np.zeros(count)
 
-    def add(self, prototypes: Ints, bins: Floats) -> None:
-        """Count observations (both (B,)): those of a batch enter as their mean."""
+    def add(self, prototypes: Ints, bins: Floats, weights: Floats) -> None:
+        """Count observations (all (B,)): those of a batch enter as their weighted mean.
+
+        Args:
+            prototypes: Of each observed window.
+            bins: Its score.
+            weights: Windows of the population that it stands for.
+        """
         kinds, slot = np.unique(prototypes, return_inverse=True)
         fresh = np.bincount(slot)
-        means = np.bincount(slot, weights=bins) / fresh
+        means = np.bincount(slot, weights=bins * weights) / np.bincount(slot, weights=weights)
         self._seen[kinds] += fresh
         share = np.minimum(1.0, fresh / np.minimum(self._seen[kinds], LONGEST))
         self._mean[kinds] += share * (means - self._mean[kinds])

@@ -6,6 +6,7 @@ from typing import Any
 EXTREME = "extreme"
 NOT_FINITE = "not finite"
 BY_HAND = "banned by hand"
+HELD_BY_HAND = "held by hand"
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Quarantined:
     Attributes:
         id: The window.
         reason: "extreme" (drawn at the floor, released when a visit finds it ordinary), "not
-            finite" or "banned by hand" (never drawn again), or what the gate found.
+            finite" or "banned by hand" (never drawn again), "held by hand", or what the gate found.
         z: Robust z of its score at its last visit; NaN if not finite.
         visits: Visits with a finite loss so far, 255 for more.
         step: Step at which it was put here.

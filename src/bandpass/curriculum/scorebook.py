@@ -9,10 +9,21 @@ from bandpass.curriculum import triage
 from bandpass.curriculum.aim import Aim
 from bandpass.curriculum.gate import Evidence, Gate
 from bandpass.curriculum.groups import Groups
-from bandpass.curriculum.histogram import LogHistogram, TargetVariance, WindowHistogram
+from bandpass.curriculum.histogram import (
+    LEAST_VARIANCE,
+    LogHistogram,
+    TargetVariance,
+    WindowHistogram,
+)
 from bandpass.curriculum.objective import Observed
 from bandpass.curriculum.prototypes import Prototypes
-from bandpass.curriculum.quarantine import BY_HAND, EXTREME, NOT_FINITE, Quarantine
+from bandpass.curriculum.quarantine import (
+    BY_HAND,
+    EXTREME,
+    HELD_BY_HAND,
+    NOT_FINITE,
+    Quarantine,
+)
 from bandpass.curriculum.settings import BandSettings
 from bandpass.curriculum.table import (
     BANNED,
@@ -42,19 +53,27 @@ class Scorebook:
         settings: The band's.
         coverage: "table", "blend" or "prototype".
         gate: Judges the most surprising windows; none if None.
-        tau: Time constant in steps with which a score that is not renewed fades.
+        batch_size: Windows a step: with the settings it says how fast unrenewed scores fade.
     """
 
     def __init__(
-        self, groups: Groups, settings: BandSettings, coverage: str, gate: Gate | None, tau: float
+        self,
+        groups: Groups,
+        settings: BandSettings,
+        coverage: str,
+        gate: Gate | None,
+        batch_size: int,
     ) -> None:
         self._settings = settings
-        self._tau = tau
+        self._tau = settings.staleness * len(groups.prototypes) / batch_size
         self._coverage = coverage
         self._gate = gate
         self._lines = triage.TriageSettings()
         self.table = Table(groups.prototypes, groups.bucket_of)
-        count, enough = self.table.buckets, settings.min_effective
+        # What can ever be counted at once: a small batch shall not turn the valves off for good.
+        most = batch_size / (1 - settings.decay)
+        most = settings.window if settings.recent == "window" else most
+        count, enough = self.table.buckets, min(settings.min_effective, most / 2)
         parents = groups.parents
         self.histogram = (
             LogHistogram(count, settings.decay, enough, parents)
@@ -118,6 +137,10 @@ class Scorebook:
 
     def hold(self, ids: Ints) -> None:
         """Draw these at the floor until they are released, whatever they score."""
+        rows = self.table.take(ids)
+        ids, visits = ids[rows["verdict"] != BANNED], rows["visits"]
+        for window, seen in zip(ids.tolist(), visits.tolist(), strict=False):
+            self.quarantine.hold(window, HELD_BY_HAND, float("nan"), seen, self.steps)
         self.table.update(ids, verdict=PINNED)
 
     def ban(self, ids: Ints) -> None:
@@ -175,12 +198,19 @@ class Scorebook:
         if observed.scaled and observed.embeddings is not None:
             if weights is not None:
                 self.variance.add(bucket, observed.embeddings[slots], weights[slots])
-            scores = scores - self.variance.log()[bucket]
+            scale = self.variance.log()
+            if self.steps == 0 and scale.max() <= np.log(LEAST_VARIANCE):
+                raise ValueError(
+                    "the embeddings of the first batch are all alike, there is no scale to measure "
+                    "losses on: give at least two different windows, or no embeddings"
+                )
+            scores = scores - scale[bucket]
         bins = self.histogram.bins(scores)
         if weights is not None:
             self.histogram.add(bucket, bins, weights[slots])
-        if self.prototypes is not None:
-            self.prototypes.add(self.table.rows["prototype"][ids].astype(np.int64), bins)
+        if self.prototypes is not None and weights is not None:
+            kinds = self.table.rows["prototype"][ids].astype(np.int64)
+            self.prototypes.add(kinds, bins, weights[slots])
         return bins
 
     def _remember(self, ids: Ints, bins: Floats, aim: Aim) -> None:
@@ -224,7 +254,10 @@ class Scorebook:
         extreme = z > self._settings.extreme
         reasons |= dict.fromkeys(np.flatnonzero(extreme).tolist(), EXTREME)
         verdict[extreme] = HELD
+        pinned = rows["verdict"] == PINNED
         for at, window in enumerate(ids.tolist()):
+            if pinned[at]:
+                continue
             if window in self.quarantine.released:
                 verdict[at] = free
             elif at in reasons:
@@ -232,7 +265,6 @@ class Scorebook:
                 self.quarantine.hold(window, reasons[at], float(z[at]), visits, self.steps)
             elif window in self.quarantine:
                 self.quarantine.release(window)
-        pinned = rows["verdict"] == PINNED
         self.table.update(ids, verdict=np.where(pinned, PINNED, verdict).astype(np.uint8))
 
     def _ask(self, gate: Gate, ids: Ints, told: Observed, u: Floats) -> NDArray[np.uint8]:
@@ -240,6 +272,8 @@ class Scorebook:
         evidence = told.evidence or Evidence()
         rows = self.table.take(ids)
         suspicion, progress = rows["suspicion"], rows["progress"]
+        # Nobody is convicted at the first hearing, however often the window was seen before.
+        visits = np.where(suspicion == 0, 0, rows["visits"])
         if told.embeddings is not None:  # without them, what is remembered decides
             judgement = gate.judge(ids, told.embeddings, u, evidence)
             suspicion, progress = triage.remember(suspicion, progress, judgement)
@@ -248,7 +282,7 @@ class Scorebook:
         verdict = triage.triage(
             triage.decode_suspicion(suspicion),
             triage.decode_progress(progress),
-            rows["visits"],
+            visits,
             None if evidence.faults is None else np.asarray(evidence.faults, np.float64),
             self._lines,
         )

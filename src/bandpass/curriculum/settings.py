@@ -49,18 +49,18 @@ class BandSettings:
         extreme: Robust z in log-score units above which a window is quarantined, over 0; "inf"
             turns it off.
         surprising: Quantile above which the median and MAD for that z are taken, in [0, 1);
-            the MAD of the whole bucket is used where it is wider. The gate looks at the windows
-            above it only.
+            the MAD of the whole bucket is used where it is wider.
         recent: Ranks are taken among "decayed" counts of the scores that came in, a moving
             "window" of them, or the remembered scores of the whole "table": for rules without a
             floor, which see nothing but what they draw.
         decay: Per step, of the histograms and the target variance, in (0, 1).
         window: Scores in the moving window, at least 2.
-        min_effective: Observations (after decay) below which a bucket borrows from its parent.
+        min_effective: Observations (after decay) below which a bucket borrows from its parent;
+            at most half of what `decay` or `window` ever keep.
         staleness: Time constant, in epochs, with which an unvisited score fades.
         refresh: Draws, or calls of `record`, between two readings of the quantiles and of lambda.
         warm_up: Share of the steps drawn uniformly at the start.
-        cool_down: Share of the steps drawn uniformly at the end.
+        cool_down: Share of the steps drawn uniformly at the end (what is held stays at the floor).
         beta: Exponent of the importance weights: 0 shapes the distribution that is trained
             on, 1 weighs the losses back to uniform sampling (weights are scaled to mean 1
             over a batch, which leaves a bias of the order of 1 / batch).
@@ -152,9 +152,11 @@ class BandSettings:
         """
         if self.coverage == "prototype" and not clustered:
             raise ValueError("coverage 'prototype' needs prototypes: give (n,), or take 'table'")
+        if self.coverage == "prototype" and self.recent == "table":
+            raise ValueError("coverage 'prototype' keeps no scores of windows: not recent='table'")
         if self.coverage != "auto":
             return self.coverage
-        if not clustered or kappa >= MANY:
+        if not clustered or kappa >= MANY or self.recent == "table":
             return "table"
         return "blend" if kappa >= FEW else "prototype"
 
@@ -183,7 +185,12 @@ def check_size(n: int, batch_size: int, seed: int, rank: int, world: int) -> Non
 
 def check_ids(ids: ArrayLike, n: int) -> NDArray[np.int64]:
     """Window ids as an array, refused where there is no such window."""
-    given = np.asarray(ids, np.int64)
+    given = np.asarray(ids)
+    if given.size and not np.issubdtype(given.dtype, np.integer):
+        raise TypeError(
+            f"ids must be integers, got {given.dtype}: np.flatnonzero turns a mask into ids"
+        )
+    given = given.astype(np.int64)
     if given.size and not 0 <= given.min() <= given.max() < n:
         raise ValueError(f"ids must lie in 0 .. {n - 1}, got {given.min()} .. {given.max()}")
     return given

@@ -29,9 +29,12 @@ def static_probabilities(
         float64 (n,).
     """
     given = np.asarray(scores, np.float64)
-    at_once = replace(settings, warm_up=0.0, cool_down=0.0, coverage="table", mode="live")
+    at_once = replace(
+        settings, warm_up=0.0, cool_down=0.0, coverage="table", mode="live", refresh=1
+    )
     band = SurpriseBand(len(given), 1, steps=1, buckets=buckets, settings=at_once)
-    band.record(np.arange(len(given)), torch.from_numpy(given))
+    for _ in range(2):  # what is extreme shows once the rest is known
+        band.record(np.arange(len(given)), torch.from_numpy(given))
     if held is not None:
         band.hold(held)
     return band.probabilities()

@@ -68,10 +68,11 @@ class Unmoved(Sampler[Draw]):
     ) -> Tensor:
         """Settle a draw and return the mean of its finite losses."""
         self._schedule.check(draw)
-        observed = observe(draw, losses, embeddings, scores, evidence)
+        own = observe(draw, losses, embeddings, scores, evidence)
+        observed = own.over(self.rank, self.world, draw.number)
         require_finite(draw, losses, observed)
-        count = float(observed.finite.sum())
-        loss = weighted_mean(losses, np.ones(len(draw)), observed.finite, count)
+        count = float(observed.finite.sum()) / self.world
+        loss = weighted_mean(losses, np.ones(len(draw)), own.finite, count)
         self._schedule.settle(draw.number)
         return loss
 

@@ -103,6 +103,10 @@ def build_sampler(recipe: Recipe, windows: Windows) -> Sampler:
             f"train.batch is {train.batch}, but there are only {len(windows)} training windows: "
             f"take a smaller batch, or a smaller windows.stride (now {recipe.windows.stride})"
         )
+    if train.pool > 1 and (policy.sampler is Fixed or recipe.band.mode != "live"):
+        raise RecipeError(
+            f"policy {recipe.policy!r} is a control, a pool would choose for it: take train.pool=1"
+        )
     slots, count = train.batch * train.pool, {"steps": train.steps, "seed": train.seed}
     if policy.sampler is Uniform:
         return Uniform(len(windows), slots, subset=policy.subset, **count)
@@ -118,11 +122,11 @@ def build_sampler(recipe: Recipe, windows: Windows) -> Sampler:
         buckets=_buckets(recipe, windows)[0],
         prototypes=describe(windows).prototype if clustered else None,
         settings=recipe.band,
-        gate=_gate(recipe) if recipe.gate else None,
+        gate=build_gate(recipe) if recipe.gate else None,
     )
 
 
-def _gate(recipe: Recipe) -> Gate:
+def build_gate(recipe: Recipe) -> Gate:
     """The gate for windows of this overlap and embeddings of this width."""
     overlap = -(-recipe.windows.length // recipe.windows.stride)
     size = max(GateSettings().size, 2 * ENOUGH * 2 * recipe.model.encoder.dim)  # [mean | std]

@@ -10,14 +10,13 @@ from bandpass.curriculum import (
     POLICIES,
     Evidence,
     Fixed,
-    Gate,
     SurpriseBand,
     TriageSettings,
     static_probabilities,
 )
 from bandpass.evaluation import shuffled_interval, slot_shares
 from bandpass.recipes import Recipe
-from bandpass.recipes.assemble import ORACLE_SHARE
+from bandpass.recipes.assemble import ORACLE_SHARE, build_gate
 from bandpass.runs.shadow import CONTROLS, Shadow
 from bandpass.runs.tasks import Row
 
@@ -119,7 +118,7 @@ def probabilities(shadow: Shadow, recipe: Recipe, way: Way) -> np.ndarray:
         buckets=buckets,
         prototypes=shadow.prototypes,
         settings=replace(policy.settings, warm_up=0.0, cool_down=0.0, decay=decay, refresh=1),
-        gate=Gate(seed=seed) if way.gate else None,
+        gate=build_gate(recipe) if way.gate else None,
     )
     for place in range(len(shadow.steps)):
         order = np.random.default_rng([seed, place]).permutation(n)

@@ -198,6 +198,7 @@ class Feed:
             signals = of_output(output, losses)
         else:
             signals = collect(jepa, batch, needs - BY_ID, scoring(self.settings), self.aids, output)
+            signals = replace(signals, losses=losses)  # on the scale of today's schedule
         ingest = self.plan.ingest
         if ingest is not None and needs & BY_ID:
             density, ratio = (

@@ -156,7 +156,7 @@ def _follow_review(run: Path, sampler: Sampler) -> None:
     """Let go and keep out what a person decided to."""
     if isinstance(sampler, SurpriseBand):
         review = read_review(run)
-        sampler.release(sorted(review.released))
+        sampler.release(sorted(review.released - sampler.released))  # once: a NaN may come later
         sampler.ban(sorted(review.banned))
 
 

@@ -64,3 +64,14 @@ def test_embeddings_without_any_spread_are_refused_at_the_first_step():
 def test_too_many_buckets_are_refused():
     with pytest.raises(ValueError, match="2000 buckets are more than 1024"):
         SurpriseBand(2000, 2, steps=1, buckets=np.arange(2000))
+
+
+def test_losses_of_zero_are_drawn_uniformly_until_there_is_something_to_rank():
+    band = SurpriseBand(50, 8, steps=100, settings=PLAIN)
+    for draw in band:
+        band.step(draw, torch.zeros(8) if draw.number < 10 else 1 + torch.rand(8))
+        if draw.number == 5:
+            assert np.ptp(band.probabilities()) == 0
+        if draw.number == 60:
+            break
+    assert np.ptp(band.probabilities()) > 0

@@ -121,6 +121,11 @@ class LogHistogram:
         own = self._own() if instead is None else instead.astype(np.float64) + BARELY
         return borrow(own, own.sum(axis=1), self._enough, self._parents)
 
+    @property
+    def placed(self) -> bool:
+        """Whether the axis is fixed: a finite score has been seen."""
+        return self._start is not None
+
     def ready(self) -> bool:
         """Whether enough was observed, over all buckets, to judge extremes by."""
         return bool(self._own().sum() >= self._enough)

@@ -92,7 +92,7 @@ def observe(
     Raises:
         ValueError, TypeError: A shape, dtype or sign is wrong.
     """
-    if losses.shape != (len(draw),):
+    if isinstance(losses, Tensor) and losses.shape != (len(draw),):
         raise ValueError(
             f"losses must have shape ({len(draw)},), one per drawn window, got "
             f"{tuple(losses.shape)}: reduce over tokens and dimensions, not over the batch"
@@ -121,8 +121,9 @@ def require_finite(draw: Draw, losses: Tensor, observed: Observed) -> None:
     """
     if not observed.finite.any():
         raise FloatingPointError(
-            f"nothing in draw {draw.number} is finite (first loss {losses[0].item()}, ids "
-            f"{draw[:8]}): the model has diverged; lower the learning rate or clip gradients"
+            f"nothing in draw {draw.number} has a finite loss and embedding (first loss "
+            f"{losses[0].item()}, ids {draw[:8]}): the model has diverged; lower the learning rate "
+            "or clip gradients"
         )
 
 
@@ -160,6 +161,8 @@ def _fetch_embeddings(draw: Sized, embeddings: Tensor | None) -> Floats | None:
 
 
 def _fetch(tensor: Tensor, name: str) -> Floats:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(tensor).__name__}")
     if not tensor.is_floating_point():
         raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
     return tensor.detach().double().cpu().numpy()

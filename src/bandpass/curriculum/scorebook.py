@@ -116,6 +116,8 @@ class Scorebook:
         # A window that another draw in flight has found non-finite stays out as well.
         usable = self.table.rows["verdict"][ids] != BANNED
         usable &= observed.finite & ~np.isnan(observed.scores)
+        if not (self.histogram.placed or np.isfinite(observed.scores[usable]).any()):
+            usable[:] = False  # losses that are all 0, say: nothing to rank by yet
         if usable.any():
             slots = np.flatnonzero(usable)
             bins = self._bins(ids[slots], weights, observed, slots)

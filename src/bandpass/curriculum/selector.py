@@ -178,7 +178,10 @@ class Selector:
         counts = self._book.table.drawable()
         cells = np.flatnonzero(counts)
         if not len(cells):
-            raise RuntimeError("every window is banned: none ever had a finite loss")
+            raise RuntimeError(
+                "every window is banned, each has had a non-finite loss: mend the model (a lower "
+                "learning rate, bf16 in place of fp16), then release() those that may come again"
+            )
         p = np.zeros(len(counts))
         settings = self._settings
         p[cells] = mixture(h[cells], counts[cells], floor=settings.floor, cap=settings.cap)

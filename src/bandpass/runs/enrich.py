@@ -77,6 +77,12 @@ def reference_of(
         source = store.manifest["source"]
         recipe = find(name or (source if source in RECIPES else "series"))
         out = run or Path("runs") / f"{path.resolve().name}-{REFERENCE}"
+        asked = [change for change in changes if change.startswith("policy=")]
+        if asked and asked != ["policy=uniform"]:
+            raise RunError(
+                f"a reference is drawn uniformly, for all policies are replayed on it: leave out "
+                f"{asked[-1]}"
+            )
         return Reference(out, out, _uniform(override(recipe, changes)), store)
     if changes or name or run:
         raise RunError(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
+from bandpass.curriculum import POLICIES, SurpriseBand
 from bandpass.data.atomic import alone
 from bandpass.runs.run import Run, RunError, open_run
 from bandpass.training.atomic import write_json, write_whole
@@ -99,6 +100,11 @@ def _decision(window: int, review: Review) -> str:
 
 
 def _check(run: Run, release: set[int], ban: set[int], known: set[int]) -> None:
+    if POLICIES[run.recipe.policy].sampler is not SurpriseBand:
+        raise RunError(
+            f"{run.path} draws by policy {run.recipe.policy!r}, which holds nothing back and keeps "
+            "nothing out: decide on a run of a surprise band"
+        )
     both = sorted(release & ban)
     if both:
         raise RunError(f"window {both[0]} is to be released and banned: say one of the two")

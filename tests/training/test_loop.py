@@ -1,5 +1,7 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -10,11 +12,12 @@ from bandpass.training import (
     DeviceError,
     Diverged,
     Feed,
+    TrainSettings,
     checkpoint,
     parameter_groups,
     pick_device,
 )
-from bandpass.training.step import train_step
+from bandpass.training.step import regularise, train_step
 
 
 def metrics(run, name="metrics") -> list[dict]:
@@ -79,6 +82,18 @@ def test_only_the_band_has_a_band(recipe, train, tmp_path):
     mass = sum(row["mass"] for row in band if row["step"] == 24 and row["bucket"] == 0)
     assert mass == pytest.approx(1)
     assert all(0 < row["ess"] <= 1 for row in metrics(tmp_path / "surprise-band"))
+
+
+def test_a_bucket_is_regularised_by_itself():
+    """Two regimes, each collapsed to a point: together they have a spread, apart they have none."""
+    tokens = torch.randn(16, 3, 8, generator=torch.Generator().manual_seed(0))
+    tokens[:8], tokens[8:] = tokens[0], tokens[8]
+    two, one, thin = np.repeat([0, 1], 8), np.zeros(16, int), np.arange(16)
+    apart = TrainSettings(regulariser="sigreg", regulariser_within="bucket")
+    together = replace(apart, regulariser_within="batch")
+    whole = regularise(tokens, two, together, 0)
+    assert regularise(tokens, two, apart, 0) / 8 > 1.5 * whole / 16  # T has a factor N
+    assert regularise(tokens, one, apart, 0) == regularise(tokens, thin, apart, 0) == whole
 
 
 @pytest.mark.parametrize("regulariser", REGULARISERS)

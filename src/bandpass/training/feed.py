@@ -10,6 +10,7 @@ from torch import Tensor
 from bandpass.curriculum import SCORES, Draw, Evidence, Fixed, Signals, SurpriseBand, Uniform
 from bandpass.curriculum.pool import CandidatePool
 from bandpass.data import Batch, Windows
+from bandpass.data.batch import Ids
 from bandpass.data.ingest import Ingest
 from bandpass.models import JEPA, Output, pool
 from bandpass.models.targets import SameEncoder
@@ -123,6 +124,11 @@ class Feed:
             scores=self.score(signals),
             evidence=self._evidence(draw),
         )
+
+    def buckets(self, ids: Ids) -> np.ndarray:
+        """Bucket of each window, (B,); all 0 if there is one."""
+        codes, given = self.plan.buckets, np.asarray(ids)
+        return np.zeros(len(given), np.int64) if codes is None else codes[given]
 
     def follow(self, jepa: JEPA, batch: Batch, output: Output) -> None:
         """Let the slow student and the heads learn from the step that was just made."""

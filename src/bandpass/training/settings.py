@@ -25,6 +25,8 @@ class TrainSettings:
         final_grounding: The same at the end of the budget (linear in between).
         regulariser: A name in ``losses.REGULARISERS``, or "none".
         regulariser_weight: Its weight, added to the other terms.
+        regulariser_within: "batch", or "bucket" for every bucket of the recipe by itself: a rare
+            regime can collapse while the batch as a whole looks healthy.
         masks: Mask strategies, taken in turn.
         mask_ratio: Share of the tokens that is hidden.
         precision: "fp32", or "bf16" for autocast.
@@ -56,6 +58,7 @@ class TrainSettings:
     final_grounding: float = 0.0
     regulariser: str = "none"
     regulariser_weight: float = 0.05
+    regulariser_within: str = "batch"
     masks: tuple[str, ...] = ("span",)
     mask_ratio: float = 0.4
     precision: str = "fp32"
@@ -98,6 +101,7 @@ class TrainSettings:
             "seed": (0 <= self.seed < 2**31, "at least 0 and below 2**31"),
             "masks": (bool(self.masks) and set(self.masks) <= set(MASKS), f"of {sorted(MASKS)}"),
             "regulariser": _one_of(self.regulariser, "none", *REGULARISERS),
+            "regulariser_within": _one_of(self.regulariser_within, "batch", "bucket"),
             "precision": _one_of(self.precision, "fp32", "bf16"),
             "device": _one_of(self.device.split(":")[0], "auto", "cpu", "cuda"),
         }

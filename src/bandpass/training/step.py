@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bandpass.curriculum import Draw
 from bandpass.data import Batch
 from bandpass.losses import REGULARISERS
-from bandpass.models import JEPA, Output
+from bandpass.models import JEPA
 from bandpass.training.feed import Feed
 from bandpass.training.lr_schedule import cosine, warmup_cosine
 from bandpass.training.passes import forward, step_generator, window_losses
 from bandpass.training.settings import TrainSettings
+
+FEWEST = 4
+"""Windows of a bucket in a batch, at least, to say something about its distribution."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ def train_step(
     batch, tokens = feed.narrow(jepa, batch)
     output = forward(jepa, batch.values, batch.observed, settings, step, tokens)
     loss = feed.weigh(jepa, batch, window_losses(output, settings, step), output)
-    regulariser = _regulariser(output, settings, step)
+    # The same-encoder target sees every position of every window; a teacher has no gradient.
+    tokens = output.tokens if output.tokens.requires_grad else output.visible
+    regulariser = regularise(tokens, feed.buckets(batch.draw), settings, step)
 
     lr = settings.lr * warmup_cosine(
         (step + 1) / settings.steps, warmup=settings.warmup, final=settings.final_lr
@@ -97,10 +103,25 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
     ]
 
 
-def _regulariser(output: Output, settings: TrainSettings, step: int) -> Tensor:
+def regularise(tokens: Tensor, buckets: np.ndarray, settings: TrainSettings, step: int) -> Tensor:
+    """Regularise the batch as a whole, or every bucket that has enough windows in it.
+
+    Args:
+        tokens: (B, tokens, dim), with gradient.
+        buckets: (B,) ints.
+        settings: Name, and within what.
+        step: With the seed it determines projections.
+    """
     if settings.regulariser == "none":
-        return output.visible.new_zeros(())
-    # The same-encoder target sees every position of every window; a teacher has no gradient.
-    tokens = output.tokens if output.tokens.requires_grad else output.visible
-    regulariser = REGULARISERS[settings.regulariser]
-    return regulariser(tokens.transpose(0, 1), generator=step_generator(settings, step))
+        return tokens.new_zeros(())
+    parts = [np.flatnonzero(buckets == code) for code in np.unique(buckets)]
+    parts = [part for part in parts if len(part) >= FEWEST]
+    if settings.regulariser_within == "batch" or not parts:
+        parts = [np.arange(len(buckets))]
+    regulariser, total = REGULARISERS[settings.regulariser], sum(map(len, parts))
+    terms = [
+        len(part) / total * regulariser(own, generator=step_generator(settings, step))
+        for part in parts
+        for own in [tokens[torch.from_numpy(part).to(tokens.device)].transpose(0, 1)]
+    ]
+    return torch.stack(terms).sum()

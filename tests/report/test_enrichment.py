@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bandpass.report import write_report
-from bandpass.report.findings import choices, findings
+from bandpass.report.findings import choices, findings, targets_verdict
 from bandpass.report.tables import Columns, read_run
 
 MakeRun = Callable[..., Path]
@@ -111,3 +111,15 @@ def test_survives_scores_that_could_not_be_told(run, tables, write_table) -> Non
     text = section(write_report(run))
     assert "n/a" in text
     assert not re.search(r">\s*nan\b", text)
+
+
+def test_the_pair_of_targets_that_agrees_least_is_named():
+    targets = {
+        "target": np.array(["ema", "ema", "ema", "ema"]),
+        "other": np.array(["patch", "patch", "same-encoder", "same-encoder"]),
+        "measure": np.array(["spearman", "top_overlap"] * 2),
+        "value": np.array([0.97, 0.87, 0.51, 0.43]),
+    }
+    (verdict,) = targets_verdict(targets)
+    assert "least alike under ema and same-encoder: rank correlation 0.51, 43%" in verdict.sentence
+    assert targets_verdict({}) == []

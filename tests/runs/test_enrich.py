@@ -4,6 +4,7 @@ import shutil
 import sys
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 
 from bandpass.curriculum import POLICIES, SCORES
 from bandpass.evaluation import enriched as enriched_slices
+from bandpass.models import TARGETS
 from bandpass.recipes import build_windows, override
 from bandpass.runs import (
     RunError,
@@ -120,6 +122,13 @@ def test_enrichment_asks_every_score_under_every_normalisation(enriched, log):
     row = by[10, "loss", "corrupt"]
     assert row["natural"] == pytest.approx(log.slices["corrupt"].mean())
     assert row["low"] <= row["auroc"] <= row["high"]
+
+
+def test_targets_are_compared_pair_by_pair(enriched):
+    rows = table(enriched, "targets")
+    assert {(row["target"], row["other"]) for row in rows} == set(combinations(TARGETS, 2))
+    assert {row["measure"] for row in rows} == {"spearman", "top_overlap"}
+    assert all(-1 <= row["value"] <= 1 for row in rows)
 
 
 def test_shares_of_every_policy_add_up(enriched, log):

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bandpass.data import Store
-from bandpass.report.findings import findings
+from bandpass.report.findings import findings, targets_verdict
 from bandpass.report.tables import read_run
 from bandpass.runs.tasks import Row
 from bandpass.training.log import RunLog
@@ -195,7 +195,7 @@ def verdict_lines(run: Path) -> Group:
     return Group(
         *(
             Text.assemble((f"{MARKS[each.outcome]} {each.label}. ", "bold"), each.sentence)
-            for each in findings(tables.enrichment, tables.shares)
+            for each in findings(tables.enrichment, tables.shares) + targets_verdict(tables.targets)
         )
     )
 

@@ -16,6 +16,7 @@ from bandpass.report.findings import (
     findings,
     last,
     ranked,
+    targets_verdict,
 )
 from bandpass.report.tables import Columns, Run, rows
 
@@ -36,7 +37,8 @@ def enrichment_section(run: Run) -> Section:
         return Section(*section, absent, ())
     named = [name for name in (RARE, CORRUPT) if name in table["slice"]]
     shown = named or [str(name) for name in np.unique(table["slice"])]
-    blocks: list[Block] = [Verdicts(findings(table, shares))]
+    found = findings(table, shares) + targets_verdict(run.targets)
+    blocks: list[Block] = [Verdicts(found)]
     pictures = [_over_time(run, slice_) for slice_ in shown]
     pictures += [_heat(run, slice_) for slice_ in shown]
     blocks.append(Pictures(pictures))

@@ -56,6 +56,28 @@ def last(enrichment: Columns) -> Columns:
     return {name: column[here] for name, column in enrichment.items()}
 
 
+def targets_verdict(targets: Columns) -> list[Verdict]:
+    """Whether the ranking by surprise depends on the target; nothing if that was not asked."""
+    if rows(targets) == 0:
+        return []
+    pairs = [f"{a} and {b}" for a, b in zip(targets["target"], targets["other"], strict=True)]
+    of = {
+        measure: {
+            pair: float(value)
+            for pair, value, kind in zip(pairs, targets["value"], targets["measure"], strict=True)
+            if kind == measure
+        }
+        for measure in ("spearman", "top_overlap")
+    }
+    least = min(of["spearman"], key=lambda pair: of["spearman"][pair])
+    says = (
+        f"Windows rank least alike under {least}: rank correlation {of['spearman'][least]:.2f}, "
+        f"{of['top_overlap'][least]:.0%} of the top tenth in common; over all pairs the "
+        f"correlation is {np.mean(list(of['spearman'].values())):.2f} in the mean."
+    )
+    return [Verdict("open", "How much surprise depends on the target", says)]
+
+
 def findings(enrichment: Columns, shares: Columns) -> list[Verdict]:
     """All that can be said in words; one line where nothing is labelled or injected."""
     if rows(enrichment) == 0:

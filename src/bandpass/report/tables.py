@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("policy", "gate", "score", "normalisation", "group", "natural", "share", "ess"),
         *("shuffled_low", "shuffled_high"),
     ),
+    "targets": ("target", "other", "measure", "value", "low", "high", "count"),
 }
 # Logged by some samplers only; a run without them gets NaN, or "" for words.
 OPTIONAL: dict[str, tuple[str, ...]] = {"metrics": ("lambda_", "ess", "quarantined", "warning")}
@@ -53,6 +54,7 @@ WRITTEN_BY = {
     "map": "bandpass evaluate",
     "enrichment": "bandpass enrich",
     "shares": "bandpass enrich",
+    "targets": "bandpass enrich",
 }
 
 
@@ -77,6 +79,7 @@ class Run:
         map: Two-dimensional embedding of evaluated windows.
         enrichment: What each score finds: a row per step, score, normalisation and slice.
         shares: Slots of each slice under each policy, score and normalisation, foretold.
+        targets: How alike windows rank by surprise under every pair of targets.
     """
 
     path: Path
@@ -91,6 +94,7 @@ class Run:
     map: Columns
     enrichment: Columns
     shares: Columns
+    targets: Columns
 
 
 def rows(table: Columns) -> int:

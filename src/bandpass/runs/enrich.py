@@ -14,17 +14,21 @@ import numpy as np
 from bandpass.data import Store, open_store
 from bandpass.data.atomic import alone
 from bandpass.evaluation import enriched, rank_within
-from bandpass.recipes import RECIPES, Recipe, find, override
+from bandpass.recipes import RECIPES, Recipe, build_windows, find, override
 from bandpass.runs.replay import FREE, NONE, shares, ways
 from bandpass.runs.run import Run, RunError, open_run
 from bandpass.runs.shadow import Shadow, write_shadow
 from bandpass.runs.tasks import Row
 from bandpass.runs.train import OnLog, train
+from bandpass.scoring.targets import target_agreement
 from bandpass.training.atomic import write_table
 
 REFERENCE = "reference"
 KEPT = 5
 """Checkpoints, evenly over training, that a report needs at least."""
+
+TARGETED = 2000
+"""Windows at most that targets are compared on."""
 
 OnPart = Callable[[str, int, int], None]
 
@@ -139,7 +143,7 @@ def train_reference(reference: Reference, on_log: OnLog = lambda name, row, log:
 
 
 def enrich(reference: Reference, on_part: OnPart = lambda part, done, total: None) -> None:
-    """Write the three tables from the trained reference run.
+    """Write the four tables from the trained reference run.
 
     A call that was stopped is continued by the next: checkpoints in the log are not scored again.
 
@@ -161,6 +165,9 @@ def enrich(reference: Reference, on_part: OnPart = lambda part, done, total: Non
         shadow = write_shadow(run, out, lambda done, total: on_part("windows", done, total))
         write_table(out / "enrichment.parquet", _enrichment(shadow, run, on_part))
         write_table(out / "shares.parquet", _shares(shadow, run, on_part))
+        targets = _targets(shadow, run)
+        if targets:
+            write_table(out / "targets.parquet", targets)
 
 
 def _enrichment(shadow: Shadow, run: Run, on_part: OnPart) -> list[Row]:
@@ -193,6 +200,26 @@ def _found(shadow: Shadow, values: np.ndarray, within: str, seed: int) -> list[R
             "top10_high": each.tops[0.1].high,
         }
         for name, each in found.items()
+    ]
+
+
+def _targets(shadow: Shadow, run: Run) -> list[Row]:
+    """How alike windows rank under every pair of targets; nothing in a store of one block."""
+    every = -(-len(shadow.ids) // TARGETED)
+    if len(np.unique(shadow.blocks[::every])) < 2:
+        return []
+    store, train = run.open_store(), run.recipe.train
+    agreed = target_agreement(
+        run.load_jepa(store),
+        build_windows(run.recipe, store, "train"),
+        shadow.ids[::every],
+        mask_ratio=train.mask_ratio,
+        seed=train.seed,
+    )
+    return [
+        {"target": one, "other": other, "measure": measure, **estimate._asdict()}
+        for (one, other), measures in agreed.items()
+        for measure, estimate in measures.items()
     ]
 
 

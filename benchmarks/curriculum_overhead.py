@@ -17,11 +17,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from bandpass.data import Store, as_is, prepare
+from bandpass.data import Batch, Store, as_is, prepare
 from bandpass.data.sources import SOURCES
 from bandpass.recipes import Recipe, build_curriculum, build_jepa, build_windows, find, override
 from bandpass.training import Feed, parameter_groups, train_step
@@ -45,7 +46,9 @@ def training(recipe: Recipe, store: Store) -> Iterator[None]:
     feed = Feed(curriculum.sampler, jepa, windows, recipe.train, curriculum.plan)
     groups = parameter_groups(jepa, recipe.train.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=recipe.train.lr, betas=(0.9, 0.95))
-    loader = DataLoader(windows, batch_sampler=curriculum.sampler, collate_fn=as_is)
+    loader = DataLoader(
+        cast(Dataset[Batch], windows), batch_sampler=curriculum.sampler, collate_fn=as_is
+    )
     for step, batch in enumerate(loader):
         train_step(jepa, batch, feed, optimizer, recipe.train, step)
         feed.refresh(jepa, step + 1)

@@ -21,7 +21,7 @@ def test_survives_json(recipe):
 
 @RECIPE
 def test_names_components_that_exist(recipe):
-    assert recipe.source in {"any", *SOURCES}
+    assert recipe.source in {"any", "schedule", *SOURCES}
     assert recipe.policy in POLICIES
     assert recipe.train.regulariser in {"none", *REGULARISERS}
     assert set(recipe.train.masks) <= set(MASKS)

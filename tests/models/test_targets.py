@@ -52,13 +52,14 @@ def test_same_encoder_target_has_a_gradient(build, windows, mask):
     assert torch.equal(output.tokens, jepa.embed(*windows))
 
 
-def test_all_but_the_same_encoder_normalise(build, windows, mask):
+def test_all_but_the_raw_ones_normalise(build, windows, mask):
     tokens = 3 * torch.randn(2, 8, 16, generator=torch.Generator().manual_seed(0)) + 1
-    for name in set(TARGETS) - {"same-encoder"}:
+    for name in set(TARGETS) - {"same-encoder", "ema-raw"}:
         normal = build(target=name).target.normalise(tokens)
         torch.testing.assert_close(normal.mean(dim=-1), torch.zeros(2, 8), rtol=0, atol=1e-5)
         torch.testing.assert_close(normal.var(dim=-1, correction=0), torch.ones(2, 8))
-    assert build(target="same-encoder").target.normalise(tokens) is tokens
+    for name in ("same-encoder", "ema-raw"):
+        assert build(target=name).target.normalise(tokens) is tokens
 
 
 @pytest.mark.parametrize("name", sorted(set(TARGETS) - {"same-encoder"}))
@@ -127,7 +128,7 @@ def test_trains_resumes_and_keeps_its_names(deep, windows, mask, name):
     assert losses[-1] < 0.9 * losses[0]
 
     names = {key for key in jepa.state_dict() if key.startswith("target.")}
-    teacher = name in ("ema", "layer", "contextual")
+    teacher = name in ("ema", "ema-raw", "layer", "contextual")
     assert names == {f"target.encoder.{key}" for key in jepa.encoder.state_dict() if teacher}
 
     other = deep(name)
@@ -138,5 +139,5 @@ def test_trains_resumes_and_keeps_its_names(deep, windows, mask, name):
 
 
 def test_unknown_target_names_the_known(build):
-    with pytest.raises(ValueError, match=r"'emma' is none of \['contextual', 'ema', 'layer', "):
+    with pytest.raises(ValueError, match=r"'emma' is none of \['contextual', 'ema', 'ema-raw', 'layer', "):
         build(target="emma")

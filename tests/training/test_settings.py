@@ -11,7 +11,7 @@ from bandpass.training import TrainSettings
         ({"batch": 1}, "batch must be at least 2"),
         ({"lr": 0.0}, "lr must be over 0"),
         ({"warmup": 1.0}, r"warmup must be in \[0, 1\), got 1.0"),
-        ({"clip": 0.0}, "clip must be over 0"),
+        ({"clip": -1.0}, "clip must be at least 0"),
         ({"workers": -1}, "workers must be at least 0"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"pool": 0}, "pool must be at least 1, got 0"),

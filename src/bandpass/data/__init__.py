@@ -3,17 +3,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bandpass.data.manifest import StoreError
 from bandpass.data.prepare import prepare
+from bandpass.data.schedule.store import ScheduleStore
 from bandpass.data.series import DataError, Series, Source, Split
-from bandpass.data.store import Store, StoreError, open_store
+from bandpass.data.store import AnyStore, Store, open_store
 
 if TYPE_CHECKING:
     from bandpass.data.batch import Batch, as_is
+    from bandpass.data.corpus import Corpus
+    from bandpass.data.schedule.windows import ScheduleWindows
     from bandpass.data.windows import Windows
 
 __all__ = [
+    "AnyStore",
     "Batch",
+    "Corpus",
     "DataError",
+    "ScheduleStore",
+    "ScheduleWindows",
     "Series",
     "Source",
     "Split",
@@ -26,7 +34,13 @@ __all__ = [
 ]
 
 
-_LAZY = {"Batch": "batch", "Windows": "windows", "as_is": "batch"}
+_LAZY = {
+    "Batch": "batch",
+    "Corpus": "corpus",
+    "ScheduleWindows": "schedule.windows",
+    "Windows": "windows",
+    "as_is": "batch",
+}
 
 
 def __getattr__(name: str) -> Any:

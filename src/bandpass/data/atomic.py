@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bandpass.data.store import StoreError, read_manifest
+from bandpass.data.manifest import StoreError, read_manifest
 
 
 @contextmanager

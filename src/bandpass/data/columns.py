@@ -1,4 +1,4 @@
-"""Flat .npy columns that are appended to, hashed while written, and never held in memory."""
+"""Flat .npy columns: appended to and hashed while written, memory-mapped afterwards."""
 
 import hashlib
 import io
@@ -9,6 +9,50 @@ import numpy as np
 from numpy.lib import format as npy
 
 from bandpass.data.atomic import writing
+from bandpass.data.manifest import MEND, StoreError
+
+
+class Columns:
+    """The columns of a store, read-only memory maps by name.
+
+    Opened on first use and dropped on pickling, so that every loader worker maps the files itself.
+
+    Args:
+        path: The store.
+        entries: Of its manifest, by name.
+    """
+
+    def __init__(self, path: Path, entries: dict[str, Any]) -> None:
+        self._path, self._entries = path, entries
+        self._open: dict[str, np.ndarray] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": {}}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Map a column.
+
+        Raises:
+            StoreError: If there is none of that name.
+        """
+        if name not in self._entries:
+            has = ", ".join(self._entries)
+            raise StoreError(f"{self._path} has no column {name!r}, it has {has}")
+        if name not in self._open:
+            self._open[name] = np.load(self._path / f"{name}.npy", mmap_mode="r")
+        return self._open[name]
+
+    def verify(self) -> None:
+        """Read every column again and compare the hashes with the manifest.
+
+        Raises:
+            StoreError: If one differs; names it.
+        """
+        for name, entry in self._entries.items():
+            if _hash(self[name]) != entry["sha256"]:
+                raise StoreError(
+                    f"{self._path / name}.npy has changed since it was written: {MEND}"
+                )
 
 
 class ColumnWriter:
@@ -78,3 +122,10 @@ class ColumnWriter:
         with writing(self._path):
             while view:
                 view = view[self._file.write(view) :]
+
+
+def _hash(column: np.ndarray, block: int = 1 << 16) -> str:
+    digest = hashlib.sha256()
+    for start in range(0, len(column), block):
+        digest.update(column[start : start + block].tobytes())
+    return digest.hexdigest()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandpass.data.windows import Windows
+from bandpass.data.corpus import Corpus
 
 RULES = ("missing", "stuck", "clipped", "noise", "scale", "clock")
 
@@ -123,7 +123,7 @@ def suspicion(evidence: np.ndarray, entities: np.ndarray) -> tuple[np.ndarray, n
     return (1 - p).astype(np.float32), surprisal.argmax(axis=1).astype(np.uint8)
 
 
-def judge(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+def judge(windows: Corpus) -> tuple[np.ndarray, np.ndarray]:
     """Suspicion and strongest rule of every window of a cut, as `suspicion` returns them."""
     entities = windows.entities()
     found = np.zeros((len(windows), len(RULES)), np.float32)
@@ -187,12 +187,12 @@ def _median(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.array([np.median(column) if len(column) else 0.0 for column in some])
 
 
-def _gather(windows: Windows, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _gather(windows: Corpus, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     batch = windows[ids]
     return batch.values.numpy(), batch.observed.numpy()
 
 
-def _chunks(windows: Windows, ids: np.ndarray) -> Iterator[np.ndarray]:
+def _chunks(windows: Corpus, ids: np.ndarray) -> Iterator[np.ndarray]:
     step = max(CHUNK_VALUES // (windows.length * len(windows.store.channels)), 1)
     for first in range(0, len(ids), step):
         yield ids[first : first + step]

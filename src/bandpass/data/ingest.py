@@ -13,11 +13,11 @@ import torch
 
 from bandpass.data.atomic import replacing
 from bandpass.data.clusters import prototypes
+from bandpass.data.corpus import Corpus
 from bandpass.data.density import densities
 from bandpass.data.faults import judge
 from bandpass.data.features import Glance, Projection, glance
 from bandpass.data.weak import WEAK_REGIMES, weak_regimes
-from bandpass.data.windows import Windows
 
 __all__ = ["WEAK_REGIMES", "Ingest", "describe"]
 
@@ -65,7 +65,7 @@ class Ingest:
     motion: np.ndarray
 
 
-def describe(windows: Windows, *, seed: int = 0, progress: Progress | None = None) -> Ingest:
+def describe(windows: Corpus, *, seed: int = 0, progress: Progress | None = None) -> Ingest:
     """Describe every window of a cut, or read what was found when it was first asked for.
 
     Kept in one file in STORE/derived, written whole or not at all. Where the store cannot be
@@ -84,9 +84,8 @@ def describe(windows: Windows, *, seed: int = 0, progress: Progress | None = Non
     return found
 
 
-def _key(windows: Windows, seed: int) -> str:
-    cut = (windows.length, windows.stride, windows.split, windows.normalize, windows.clip)
-    text = json.dumps([VERSION, windows.store.hash, cut, seed])
+def _key(windows: Corpus, seed: int) -> str:
+    text = json.dumps([VERSION, windows.store.hash, windows.cut, seed])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -112,7 +111,7 @@ def _write(path: Path, found: Ingest) -> None:
         _log.debug("%s cannot be written, computing at each call: %s", path, error)
 
 
-def _compute(windows: Windows, seed: int, progress: Progress) -> Ingest:
+def _compute(windows: Corpus, seed: int, progress: Progress) -> Ingest:
     count = len(windows)
     entity, sample = windows.entities(), _drawn(count, seed)
     project = Projection(
@@ -136,7 +135,7 @@ def _compute(windows: Windows, seed: int, progress: Progress) -> Ingest:
         seed=seed,
         progress=lambda done, total: progress(0.5 + 0.4 * done / total),
     )
-    faults, fault = judge(windows)
+    faults, fault = judge(windows) if windows.sensed else _faultless(count)
     return Ingest(
         features=features,
         faults=faults,
@@ -152,7 +151,12 @@ def _compute(windows: Windows, seed: int, progress: Progress) -> Ingest:
     )
 
 
-def _look(windows: Windows, ids: np.ndarray) -> Glance:
+def _faultless(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """What nobody measured cannot be a sensor's fault."""
+    return np.zeros(count, np.float32), np.zeros(count, np.uint8)
+
+
+def _look(windows: Corpus, ids: np.ndarray) -> Glance:
     batch = windows[ids]
     return glance(batch.values, batch.observed)
 
@@ -161,6 +165,6 @@ def _drawn(count: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng([seed, count]).permutation(count)[:SAMPLE])
 
 
-def _sample(windows: Windows, ids: np.ndarray) -> Glance:
+def _sample(windows: Corpus, ids: np.ndarray) -> Glance:
     parts = [_look(windows, some) for some in np.array_split(ids, -(-len(ids) // 64))]
     return Glance(torch.cat([part.raw for part in parts]), parts[0].weight, {})

@@ -7,9 +7,10 @@ from typing import Any
 
 from bandpass.data.atomic import publishing
 from bandpass.data.injection import OPTIONS, Injection
+from bandpass.data.manifest import read_manifest
 from bandpass.data.series import DataError, Source, Split
 from bandpass.data.sources import _options
-from bandpass.data.store import Store, open_store
+from bandpass.data.store import Store
 from bandpass.data.writer import StoreWriter
 
 Progress = Callable[[str, int], None]
@@ -66,7 +67,7 @@ def prepare(
             writer.finish(options | given, corrupted.entry())
         finally:
             writer.abandon()
-    return open_store(store)
+    return Store(store, read_manifest(store))
 
 
 def _check_options(source: Source, options: dict[str, Any]) -> None:

@@ -10,14 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FORMAT, VERSION = "bandpass-store", 1
-MANIFEST = "manifest.json"
+from bandpass.data.columns import Columns
+from bandpass.data.manifest import (
+    MANIFEST,
+    MEND,
+    StoreError,
+    check_manifest,
+    read_manifest,
+    store_hash,
+)
+from bandpass.data.schedule.store import ScheduleStore
+
 TABLES = ("series", "segments", "entities")
-MEND = "prepare the store again with --overwrite"
-
-
-class StoreError(RuntimeError):
-    """A store that cannot be written, opened or trusted; the message says how to mend it."""
 
 
 class Store:
@@ -27,6 +31,7 @@ class Store:
     files itself and a store costs a worker no more than its tables. `open_store` makes one.
 
     Attributes:
+        modality: "series".
         path: The directory.
         manifest: Counts, settings, statistics, notes and hashes, as in ``manifest.json``.
         series: Table with a row per series: name, entity, offset (first row in the columns),
@@ -36,15 +41,14 @@ class Store:
         entities: Table with a row per entity: entity, mean and std per channel.
     """
 
+    modality = "series"
+
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
         tables = [pq.read_table(path / f"{name}.parquet") for name in TABLES]
         self.series, self.segments, self.entities = tables
-        self._columns: dict[str, np.ndarray] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_columns": {}}
+        self._columns = Columns(path, manifest["columns"])
 
     def __repr__(self) -> str:
         return (
@@ -123,11 +127,6 @@ class Store:
         Raises:
             StoreError: If the store has no such column.
         """
-        if name not in self.manifest["columns"]:
-            has = ", ".join(self.manifest["columns"])
-            raise StoreError(f"{self.path} has no column {name!r}, it has {has}")
-        if name not in self._columns:
-            self._columns[name] = np.load(self.path / f"{name}.npy", mmap_mode="r")
         return self._columns[name]
 
     def verify(self) -> None:
@@ -136,9 +135,7 @@ class Store:
         Raises:
             StoreError: If one differs; names it.
         """
-        for name, entry in self.manifest["columns"].items():
-            if _column_hash(self.column(name)) != entry["sha256"]:
-                raise StoreError(f"{self.path / name}.npy has changed since it was written: {MEND}")
+        self._columns.verify()
         tables = {"series": self.series, "segments": self.segments, "entities": self.entities}
         for name, expected in self.manifest["tables"].items():
             if table_hash(tables[name]) != expected:
@@ -147,11 +144,18 @@ class Store:
             raise StoreError(f"{self.path / MANIFEST} has changed since it was written: {MEND}")
 
 
-def open_store(path: Path | str) -> Store:
+AnyStore = Store | ScheduleStore
+"""What `open_store` opens."""
+
+
+def open_store(path: Path | str) -> AnyStore:
     """Open a prepared store; cheap, nothing but the manifest and the tables is read.
 
     Args:
         path: The directory that `prepare` wrote.
+
+    Returns:
+        A `Store` of series, or a `ScheduleStore`, by what the manifest says.
 
     Raises:
         StoreError: If it is not a store, is of another version, or a column does not have the
@@ -159,56 +163,15 @@ def open_store(path: Path | str) -> Store:
     """
     path = Path(path)
     manifest = read_manifest(path)
-    if manifest.get("version") != VERSION:
-        raise StoreError(
-            f"{path} is a store of version {manifest.get('version')}, this bandpass reads version "
-            f"{VERSION}: {MEND}"
-        )
-    for name, entry in manifest["columns"].items():
-        file = path / f"{name}.npy"
-        if not file.is_file():
-            raise StoreError(f"{file} is missing, the manifest names it: {MEND}")
-        size = file.stat().st_size
-        if size != entry["bytes"]:
-            raise StoreError(f"{file} has {size} bytes, the manifest says {entry['bytes']}: {MEND}")
+    check_manifest(path, manifest)
+    if manifest.get("modality") == ScheduleStore.modality:
+        return ScheduleStore(path, manifest)
     try:
         return Store(path, manifest)
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"a table of {path} cannot be read: {error}: {MEND}") from error
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Read the manifest of a store of any version.
-
-    Raises:
-        StoreError: If ``path`` is missing or is not a store.
-    """
-    if not path.exists():
-        raise StoreError(f"there is no store at {path}: run `bandpass prepare` first")
-    try:
-        manifest = json.loads((path / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} is not a store, its {MANIFEST}: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise StoreError(f"{path} is not a store: {MANIFEST} does not say {FORMAT!r}")
-    return manifest
-
-
 def table_hash(table: pa.Table) -> str:
     """Hash the contents of a table, whichever pyarrow wrote it."""
     return hashlib.sha256(json.dumps(table.to_pydict()).encode()).hexdigest()
-
-
-def store_hash(manifest: dict[str, Any]) -> str:
-    """Hash of the hashes, of the columns and of the tables."""
-    parts = {name: entry["sha256"] for name, entry in manifest["columns"].items()}
-    return hashlib.sha256(
-        json.dumps([parts, manifest["tables"]], sort_keys=True).encode()
-    ).hexdigest()
-
-
-def _column_hash(column: np.ndarray, block: int = 1 << 16) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, len(column), block):
-        digest.update(column[start : start + block].tobytes())
-    return digest.hexdigest()

@@ -56,6 +56,9 @@ class Windows(Dataset[Batch]):
         DataError: If an argument is out of range or no run is as long as a window.
     """
 
+    sensed = True
+    bucket_kinds = BUCKETS
+
     def __init__(
         self,
         store: Store,
@@ -101,6 +104,11 @@ class Windows(Dataset[Batch]):
         values, observed = gather(view, at, entity, self._normalizer, complete=complete)
         shape = (len(at), self.length, -1)
         return Batch(values.view(shape), observed.view(shape), ids)
+
+    @property
+    def cut(self) -> tuple[object, ...]:
+        """What beside the store determines the windows."""
+        return (self.length, self.stride, self.split, self.normalize, self.clip)
 
     def locate(self, ids: Ids) -> tuple[np.ndarray, np.ndarray]:
         """Where windows are: row of ``store.series`` and start row in it, each (B,) int64."""

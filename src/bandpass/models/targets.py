@@ -58,6 +58,18 @@ class EMATeacher(nn.Module):
         return layer_norm(tokens)
 
 
+class RawTeacher(EMATeacher):
+    """Tokens of the teacher as they are.
+
+    Their scale is free, so that the cheapest way to a low error is to shrink them: the schedule
+    reference does (``docs/schedule.md``). Layer-normed targets cannot.
+    """
+
+    def normalise(self, tokens: Tokens) -> Tokens:
+        """Leave the tokens as they are."""
+        return tokens
+
+
 class LayerTeacher(EMATeacher):
     """Layer-normed tokens of an internal layer of the teacher, the middle one.
 
@@ -185,6 +197,7 @@ class PatchTarget(nn.Module):
 Target = EMATeacher | SameEncoder | PatchTarget
 TARGETS: dict[str, Callable[[PatchEncoder], Target]] = {
     "ema": EMATeacher,
+    "ema-raw": RawTeacher,
     "same-encoder": SameEncoder,
     "patch": PatchTarget,
     "layer": LayerTeacher,

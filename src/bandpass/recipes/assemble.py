@@ -18,9 +18,10 @@ from bandpass.curriculum import (
 )
 from bandpass.curriculum.bank import ENOUGH
 from bandpass.curriculum.settings import MANY
-from bandpass.data import DataError, Store, Windows
+from bandpass.data import AnyStore, Corpus, DataError, Windows
 from bandpass.data.ingest import Ingest, describe
-from bandpass.data.windows import BUCKETS
+from bandpass.data.schedule.store import ScheduleStore
+from bandpass.data.schedule.windows import ScheduleWindows
 from bandpass.losses import PREDICTION_LOSSES
 from bandpass.models import JEPA, MASKS
 from bandpass.recipes.recipe import Recipe, RecipeError, nearest
@@ -31,15 +32,26 @@ ORACLE_SHARE = 0.25
 """Slots that the oracle gives to rare windows."""
 
 
-def build_windows(recipe: Recipe, store: Store, split: str) -> Windows:
+def build_windows(recipe: Recipe, store: AnyStore, split: str) -> Corpus:
     """Cut one split of a store into the windows of a recipe.
 
     Args:
-        recipe: Gives length, stride and normalisation.
-        store: Where the series lie.
+        recipe: Says how.
+        store: Where the series, or the schedules, lie.
         split: "train" or "test".
+
+    Raises:
+        RecipeError: If the recipe does not fit the store.
     """
     cut = recipe.windows
+    if isinstance(store, ScheduleStore):
+        if cut.length != ScheduleWindows.length:
+            raise RecipeError(
+                f"windows.length is {cut.length}, but {store.path} holds schedules, whose windows "
+                f"have {ScheduleWindows.length} slots: take a schedule recipe, or windows.length="
+                f"{ScheduleWindows.length}"
+            )
+        return ScheduleWindows(store, split, recipe.schedule)
     return Windows(store, cut.length, cut.stride, split, normalize=cut.normalize)
 
 
@@ -60,7 +72,7 @@ def build_jepa(recipe: Recipe, channels: int) -> JEPA:
     return jepa
 
 
-def build_curriculum(recipe: Recipe, windows: Windows) -> Curriculum:
+def build_curriculum(recipe: Recipe, windows: Corpus) -> Curriculum:
     """Build what decides which windows a recipe trains on, and how these are scored.
 
     Raises:
@@ -89,7 +101,7 @@ def build_curriculum(recipe: Recipe, windows: Windows) -> Curriculum:
     return Curriculum(sampler, plan)
 
 
-def build_sampler(recipe: Recipe, windows: Windows) -> Sampler:
+def build_sampler(recipe: Recipe, windows: Corpus) -> Sampler:
     """Build the selection policy of a recipe over the training windows.
 
     Raises:
@@ -133,16 +145,16 @@ def build_gate(recipe: Recipe) -> Gate:
     return Gate(GateSettings(size=size, reach=2 * overlap), recipe.train.seed)
 
 
-def _buckets(recipe: Recipe, windows: Windows) -> tuple[np.ndarray, list[str]]:
-    if recipe.bucket not in BUCKETS:
-        raise nearest("bucket", recipe.bucket, BUCKETS)
+def _buckets(recipe: Recipe, windows: Corpus) -> tuple[np.ndarray, list[str]]:
+    if recipe.bucket not in windows.bucket_kinds:
+        raise nearest("bucket", recipe.bucket, windows.bucket_kinds)
     try:
         return windows.buckets(recipe.bucket)
     except DataError as error:
         raise RecipeError(f"bucket {recipe.bucket!r}: {error}") from error
 
 
-def _weights(recipe: Recipe, windows: Windows) -> np.ndarray:
+def _weights(recipe: Recipe, windows: Corpus) -> np.ndarray:
     """(n,) what the windows are drawn by from the first step to the last."""
     if recipe.policy == "oracle":
         return oracle(windows)
@@ -153,7 +165,7 @@ def _weights(recipe: Recipe, windows: Windows) -> np.ndarray:
     return static_probabilities(scores, recipe.band, buckets=buckets, held=held)
 
 
-def oracle(windows: Windows) -> np.ndarray:
+def oracle(windows: Corpus) -> np.ndarray:
     """(n,) probabilities of who knows the labels: rare windows a quarter, corrupt ones nothing.
 
     Raises:
@@ -170,7 +182,7 @@ def oracle(windows: Windows) -> np.ndarray:
     return ORACLE_SHARE * rare / rare.sum() + (1 - ORACLE_SHARE) * others / others.sum()
 
 
-def static_scores(recipe: Recipe, windows: Windows) -> np.ndarray:
+def static_scores(recipe: Recipe, windows: Corpus) -> np.ndarray:
     """(n,) scores that are known before training: of the file if one is named, else of ingest.
 
     Raises:

@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import replace
 
+from bandpass.data.schedule.windows import ScheduleCut
 from bandpass.models import EncoderSettings, JEPASettings, PredictorSettings
 from bandpass.recipes.recipe import Recipe, RecipeError, WindowSettings
 from bandpass.training import TrainSettings
@@ -15,6 +16,12 @@ def model(dim: int, depth: int, heads: int, *, widen: int = 2) -> JEPASettings:
         encoder=EncoderSettings(dim=dim, depth=depth, heads=heads, mlp=mlp),
         predictor=PredictorSettings(dim=dim, depth=2, heads=heads, mlp=mlp),
     )
+
+
+def day_model(patch: int) -> JEPASettings:
+    """Encoder of a day in slots, ``patch`` of them a token."""
+    sized = model(64, 2, 4)
+    return replace(sized, encoder=replace(sized.encoder, patch=patch))
 
 
 def control(recipe: Recipe) -> Recipe:
@@ -38,6 +45,30 @@ SERIES = Recipe(
     name="series",
     model=model(64, 2, 4),
     train=TrainSettings(steps=1000, batch=32),
+)
+
+# The reference configuration of the schedule model, kept faithful: raw targets, a constant rate and
+# nothing against collapse, which is what it comes to (docs/schedule.md).
+SCHEDULE = Recipe(
+    name="schedule-base",
+    source="schedule",
+    windows=WindowSettings(length=96, stride=96, normalize="none"),
+    schedule=ScheduleCut(kind="record"),
+    model=replace(day_model(1), target="ema-raw"),
+    distance="mse",
+    train=TrainSettings(
+        steps=1000,
+        batch=32,
+        lr=1e-3,
+        warmup=0.0,
+        final_lr=1.0,
+        weight_decay=0.0,
+        clip=0.0,
+        momentum=0.99,
+        final_momentum=0.99,
+    ),
+    policy="uniform",
+    bucket="shape",
 )
 
 _RECIPES = (
@@ -67,6 +98,7 @@ _RECIPES = (
         model=replace(SERIES.model, target="same-encoder"),
         train=replace(SERIES.train, regulariser="vicreg", regulariser_weight=0.1),
     ),
+    SCHEDULE,
     replace(SERIES, name="series-vit-s", model=model(384, 12, 6, widen=4)),
 )
 

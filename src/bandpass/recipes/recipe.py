@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bandpass.curriculum import POLICIES, BandSettings
+from bandpass.data.schedule.windows import ScheduleCut
 from bandpass.models import JEPASettings
 from bandpass.training.settings import TrainSettings
 
@@ -44,6 +45,7 @@ class Recipe:
         name: What the command line calls it.
         source: The source whose store it expects; "any" takes every store.
         windows: How the store is cut.
+        schedule: Which windows of a store of schedules, and how they are split; no part in others.
         model: Encoder, predictor and target.
         distance: Latent distance, a name in ``losses.PREDICTION_LOSSES``.
         train: Budget and optimiser.
@@ -52,7 +54,7 @@ class Recipe:
         score_file: For ``policy=static``: a .npy with a float for every training window, in place
             of the score.
         bucket: What surprise is normalised within: "none", "entity", "series", "regime" or
-            "weak-regime".
+            "weak-regime"; of schedules "none", "dataset" or "shape".
         gate: Whether corrupt windows are told from rare ones, by isolation and faults of the
             input; by learning progress and mask variation too where ``train.rescore_every``
             measures them.
@@ -62,6 +64,7 @@ class Recipe:
     name: str
     source: str = "any"
     windows: WindowSettings = field(default_factory=WindowSettings)
+    schedule: ScheduleCut = field(default_factory=ScheduleCut)
     model: JEPASettings = field(default_factory=JEPASettings)
     distance: str = "smooth-l1"
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -169,7 +172,8 @@ def _unknown(what: str, name: str, known: typing.Iterable[str]) -> RecipeError:
 
 def _parse(path: str, text: str, hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
-        return tuple(_parse(path, part, typing.get_args(hint)[0]) for part in text.split(","))
+        parts = text.split(",") if text else []
+        return tuple(_parse(path, part, typing.get_args(hint)[0]) for part in parts)
     if typing.get_origin(hint) is typing.Literal:
         return text
     if hint is bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bandpass.data import Store, StoreError, open_store, prepare
+from bandpass.data import AnyStore, StoreError, open_store, prepare
 from bandpass.data.sources import SOURCES
 from bandpass.recipes import find
 from bandpass.runs.evaluate import evaluate
@@ -46,7 +46,7 @@ def demo(
     return found
 
 
-def _store(path: Path, on_stage: Callable[[str], None]) -> Store:
+def _store(path: Path, on_stage: Callable[[str], None]) -> AnyStore:
     try:
         return open_store(path)
     except StoreError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bandpass.data import Store, open_store
+from bandpass.data import AnyStore, open_store
 from bandpass.data.atomic import alone
 from bandpass.evaluation import enriched, rank_within
 from bandpass.recipes import RECIPES, Recipe, build_windows, find, override
@@ -48,7 +48,7 @@ class Reference:
     out: Path
     run: Path
     recipe: Recipe
-    store: Store
+    store: AnyStore
     why: str = ""
 
 

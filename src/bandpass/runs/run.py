@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bandpass.data import Store, open_store
+from bandpass.data import AnyStore, open_store
 from bandpass.models import JEPA
 from bandpass.recipes import Recipe, build_jepa, from_dict, to_dict
 from bandpass.training import checkpoint, pick_device
@@ -34,7 +34,7 @@ class Run:
     store_path: Path
     store_hash: str
 
-    def open_store(self) -> Store:
+    def open_store(self) -> AnyStore:
         """Open the store of the run; refuse one that has changed since."""
         store = open_store(self.store_path)
         if store.hash != self.store_hash:
@@ -50,7 +50,7 @@ class Run:
         newest = checkpoint.latest(self.path)
         return newest is not None and checkpoint.step_of(newest) == self.recipe.train.steps
 
-    def load_jepa(self, store: Store) -> JEPA:
+    def load_jepa(self, store: AnyStore) -> JEPA:
         """Build the model and load its newest checkpoint: frozen, on the device of the recipe."""
         newest = checkpoint.latest(self.path)
         if newest is None:
@@ -67,7 +67,7 @@ class Run:
         return jepa.to(pick_device(self.recipe.train.device)).eval()
 
 
-def create_run(path: Path, recipe: Recipe, store: Store) -> Run:
+def create_run(path: Path, recipe: Recipe, store: AnyStore) -> Run:
     """Start a run directory, or return the one that is there if it is the same run.
 
     Raises:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bandpass.curriculum.scores import SCORES
 from bandpass.curriculum.signals import Signals
-from bandpass.data import Batch, Windows
+from bandpass.data import Batch, Corpus
 from bandpass.evaluation import fit_ridge
 from bandpass.models import JEPA
 from bandpass.recipes import build_jepa
@@ -48,7 +48,7 @@ class Scorer:
         weights: Loads the weights of each step. The checkpoint before one is its slow student.
     """
 
-    def __init__(self, run: Run, windows: Windows, weights: Weights) -> None:
+    def __init__(self, run: Run, windows: Corpus, weights: Weights) -> None:
         self._run, self._windows, self._weights = run, windows, weights
         train = run.recipe.train
         self._settings = ScoringSettings(

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bandpass.data import Windows
+from bandpass.data import Corpus
 from bandpass.data.ingest import WEAK_REGIMES, Ingest, describe
 from bandpass.evaluation import block_groups
 from bandpass.recipes import build_jepa, build_windows
@@ -143,7 +143,7 @@ def _sample(total: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(total, SAMPLE, replace=False))
 
 
-def _known(windows: Windows, ids: np.ndarray) -> Columns:
+def _known(windows: Corpus, ids: np.ndarray) -> Columns:
     """Columns that no checkpoint changes."""
     ingest = describe(windows)
     series, starts = windows.locate(ids)
@@ -172,7 +172,7 @@ def _known(windows: Windows, ids: np.ndarray) -> Columns:
     )
 
 
-def _slices(windows: Windows, ingest: Ingest, ids: np.ndarray) -> Columns:
+def _slices(windows: Corpus, ingest: Ingest, ids: np.ndarray) -> Columns:
     """Every named slice that the sample holds: as judged, by regime, by fault, by weak regime."""
     found = {name: inside[ids] for name, inside in windows.slices().items()}
     classes = windows.classes(ids)

@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bandpass.curriculum import BandSettings, SurpriseBand
-from bandpass.data import Store, Windows
+from bandpass.data import AnyStore, Corpus
 from bandpass.data.atomic import alone
 from bandpass.models import JEPA
 from bandpass.recipes import Recipe, build_curriculum, build_jepa, build_windows
@@ -29,7 +29,7 @@ OnNote = Callable[[str], None]
 
 def train(
     recipe: Recipe,
-    store: Store,
+    store: AnyStore,
     path: Path,
     *,
     with_control: bool = True,
@@ -61,7 +61,7 @@ def train(
     return done
 
 
-def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog, on_note: OnNote) -> bool:
+def _fit(path: Path, recipe: Recipe, store: AnyStore, on_log: OnLog, on_note: OnNote) -> bool:
     source = store.manifest["source"]
     if recipe.source not in ("any", source):
         raise RunError(
@@ -92,7 +92,7 @@ def _fit(path: Path, recipe: Recipe, store: Store, on_log: OnLog, on_note: OnNot
     return done
 
 
-def expected_slots(recipe: Recipe, windows: Windows, sampler: Sampler) -> str:
+def expected_slots(recipe: Recipe, windows: Corpus, sampler: Sampler) -> str:
     """Say which shares of the slots the first draw gives to each slice, and what may follow.
 
     A sampler that learns from scores knows none yet; how far a slice can rise is known all the
@@ -130,7 +130,7 @@ def most_slots(natural: float, band: BandSettings) -> float:
     return min(natural + math.sqrt(spread), floored, band.cap * natural)
 
 
-def _environment(recipe: Recipe, jepa: JEPA, windows: Windows) -> dict[str, Any]:
+def _environment(recipe: Recipe, jepa: JEPA, windows: Corpus) -> dict[str, Any]:
     return {
         "bandpass": importlib.metadata.version("bandpass"),
         "python": platform.python_version(),
@@ -144,7 +144,7 @@ def _environment(recipe: Recipe, jepa: JEPA, windows: Windows) -> dict[str, Any]
     }
 
 
-def flops_per_step(recipe: Recipe, jepa: JEPA, windows: Windows) -> int:
+def flops_per_step(recipe: Recipe, jepa: JEPA, windows: Corpus) -> int:
     """Count the floating-point operations of one forward and backward pass of the recipe."""
     batch = windows[[0] * recipe.train.batch]
     with FlopCounterMode(display=False) as counter:

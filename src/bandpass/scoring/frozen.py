@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from bandpass.data import Batch, Windows
+from bandpass.data import Batch, Corpus
 from bandpass.evaluation import raw_features
 from bandpass.models import JEPA, MASKS, Mask
 
@@ -21,26 +21,26 @@ POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def batches(windows: Windows, ids: np.ndarray) -> Iterator[Batch]:
+def batches(windows: Corpus, ids: np.ndarray) -> Iterator[Batch]:
     """Gather windows in the order of ``ids``, a bounded number at a time."""
     for start in range(0, len(ids), BATCH):
         yield windows[ids[start : start + BATCH]]
 
 
 def embed_windows(
-    jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str = "mean+std"
+    jepa: JEPA, windows: Corpus, ids: np.ndarray, pooling: str = "mean+std"
 ) -> np.ndarray:
     """Embed the windows ``ids`` of a corpus as pooled tokens, (n, dim) or (n, 2 dim) float32."""
     return _pooled(jepa, windows, ids, pooling, past_only=False)
 
 
-def embed_past(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray:
+def embed_past(jepa: JEPA, windows: Corpus, ids: np.ndarray) -> np.ndarray:
     """Embed the windows ``ids`` without their last ``FUTURE``, mean+std pooled, (n, 2 dim)."""
     return _pooled(jepa, windows, ids, "mean+std", past_only=True)
 
 
 @torch.no_grad()
-def foresee_windows(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray:
+def foresee_windows(jepa: JEPA, windows: Corpus, ids: np.ndarray) -> np.ndarray:
     """Return the predictor's mean output over the hidden future, (n, predictor dim) float32."""
     device = jepa.device
     found = []
@@ -53,7 +53,7 @@ def foresee_windows(jepa: JEPA, windows: Windows, ids: np.ndarray) -> np.ndarray
 
 @torch.no_grad()
 def _pooled(
-    jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str, *, past_only: bool
+    jepa: JEPA, windows: Corpus, ids: np.ndarray, pooling: str, *, past_only: bool
 ) -> np.ndarray:
     device = jepa.device
     found = []
@@ -74,7 +74,7 @@ def _future_mask(jepa: JEPA, batch: int) -> Mask:
     return MASKS["future"](batch, jepa.tokens, FUTURE, Generator())
 
 
-def raw_windows(windows: Windows, ids: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+def raw_windows(windows: Corpus, ids: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
     """Return the raw-feature control of the windows ``ids``, or of some rows of each."""
     parts = [
         raw_features(b.values[:, rows].numpy(), b.observed[:, rows].numpy())

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Generator
 
-from bandpass.data import Windows
+from bandpass.data import Corpus
 from bandpass.evaluation import Estimate, block_groups, fit_ridge
 from bandpass.evaluation.agreement import agreement_table
 from bandpass.models import JEPA, MASKS, TARGETS, EMATeacher, Mask
@@ -15,7 +15,7 @@ _BLOCK = 8  # window lengths in one block: neighbours overlap
 
 
 def target_agreement(
-    jepa: JEPA, windows: Windows, ids: np.ndarray, *, mask_ratio: float = 0.4, seed: int = 0
+    jepa: JEPA, windows: Corpus, ids: np.ndarray, *, mask_ratio: float = 0.4, seed: int = 0
 ) -> dict[tuple[str, str], dict[str, Estimate]]:
     """Compare the surprise of the same windows under each pair of targets, see `agreement`.
 
@@ -35,7 +35,7 @@ def target_agreement(
 
 def target_surprise(
     jepa: JEPA,
-    windows: Windows,
+    windows: Corpus,
     ids: np.ndarray,
     groups: np.ndarray,
     *,
@@ -70,7 +70,7 @@ def target_surprise(
 
 @torch.no_grad()
 def _hidden_tokens(
-    jepa: JEPA, windows: Windows, ids: np.ndarray, mask_ratio: float, seed: int
+    jepa: JEPA, windows: Corpus, ids: np.ndarray, mask_ratio: float, seed: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """(n, N, width) features of the hidden tokens, and (n, N, D) of each target."""
     one = MASKS["span"](1, jepa.tokens, mask_ratio, Generator().manual_seed(seed))

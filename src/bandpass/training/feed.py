@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bandpass.curriculum import SCORES, Draw, Evidence, Fixed, Signals, SurpriseBand, Uniform
 from bandpass.curriculum.pool import CandidatePool
-from bandpass.data import Batch, Windows
+from bandpass.data import Batch, Corpus
 from bandpass.data.batch import Ids
 from bandpass.data.ingest import Ingest
 from bandpass.models import JEPA, Output, pool
@@ -69,7 +69,7 @@ class Feed:
         self,
         sampler: Sampler,
         jepa: JEPA,
-        windows: Windows,
+        windows: Corpus,
         settings: TrainSettings,
         plan: Plan = Plan(),
     ) -> None:

@@ -15,7 +15,7 @@ import torch
 from bandpass.curriculum import BandSettings, SurpriseBand
 from bandpass.curriculum.balance import Balance
 from bandpass.curriculum.guards import Guards, Reading
-from bandpass.data import Windows
+from bandpass.data import Corpus
 from bandpass.evaluation import coverage, effective_rank, fit_ridge, positive_pairs, regime_geometry
 from bandpass.evaluation.rare_events import Curve, average_precision
 from bandpass.losses import collapse_terms
@@ -49,7 +49,7 @@ class Watch:
 
     def __init__(
         self,
-        windows: Windows,
+        windows: Corpus,
         sampler: Sampler,
         settings: TrainSettings,
         plan: Plan,
@@ -193,7 +193,7 @@ class Watch:
         self._recent, self.forwards = state["recent"], state["forwards"]
 
 
-def watched(windows: Windows, seed: int) -> np.ndarray:
+def watched(windows: Corpus, seed: int) -> np.ndarray:
     """Draw up to 512 window ids, ascending: windows and, where there is one, their successors.
 
     A successor is the first later window of the same series that shares no row.
@@ -207,7 +207,7 @@ def watched(windows: Windows, seed: int) -> np.ndarray:
     return np.unique(np.concatenate([some, later[same]]))
 
 
-def labelled(windows: Windows, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def labelled(windows: Corpus, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw ``count`` labelled windows, half of them events where there are as many.
 
     Returns:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bandpass.data import Windows
+from bandpass.data import Corpus
 from bandpass.training.atomic import write_table
 
 NATURAL_SAMPLE = 20_000
@@ -20,7 +20,7 @@ class RunLog:
         seed: Seeds the uniform sample that natural shares are counted on.
     """
 
-    def __init__(self, windows: Windows, seed: int) -> None:
+    def __init__(self, windows: Corpus, seed: int) -> None:
         self.windows = windows
         self.tables: dict[str, list[dict[str, Any]]] = {
             name: [] for name in ("metrics", "slots", "guards", "buckets")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from bandpass.curriculum import SurpriseBand
-from bandpass.data import Windows, as_is
+from bandpass.data import Batch, Corpus, as_is
 from bandpass.evaluation import rankme
 from bandpass.losses import collapse_terms, collapse_warning
 from bandpass.models import JEPA
@@ -52,7 +52,7 @@ class Curriculum:
 
 def fit(
     jepa: JEPA,
-    windows: Windows,
+    windows: Corpus,
     curriculum: Curriculum,
     settings: TrainSettings,
     run: Path,
@@ -80,7 +80,10 @@ def fit(
     step = state.resume(run)
     _follow_review(run, state.feed.sampler)
     loader = DataLoader(
-        windows, batch_sampler=state.feed.sampler, num_workers=settings.workers, collate_fn=as_is
+        cast(Dataset[Batch], windows),
+        batch_sampler=state.feed.sampler,
+        num_workers=settings.workers,
+        collate_fn=as_is,
     )
     meter = _Meter(state.log.seconds)
     with interruptible() as interrupted:
@@ -109,7 +112,7 @@ class _State:
     """Everything that a run changes and a checkpoint holds."""
 
     def __init__(
-        self, jepa: JEPA, windows: Windows, curriculum: Curriculum, settings: TrainSettings
+        self, jepa: JEPA, windows: Corpus, curriculum: Curriculum, settings: TrainSettings
     ) -> None:
         self.jepa = jepa.to(pick_device(settings.device)).train()
         self.settings = settings

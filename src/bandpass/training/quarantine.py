@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bandpass.curriculum import Quarantined, SurpriseBand
-from bandpass.data import Windows
+from bandpass.data import Corpus
 from bandpass.training.atomic import write_json, write_table
 from bandpass.training.feed import Sampler
 
@@ -66,7 +66,7 @@ def write_review(run: Path, review: Review) -> None:
     write_json(run / REVIEW, {"released": released, "banned": banned})
 
 
-def write_quarantine(run: Path, windows: Windows, sampler: Sampler) -> None:
+def write_quarantine(run: Path, windows: Corpus, sampler: Sampler) -> None:
     """Write ``quarantine.parquet``: every quarantined window, the first few with their signals.
 
     Args:
@@ -102,7 +102,7 @@ def write_quarantine(run: Path, windows: Windows, sampler: Sampler) -> None:
     write_table(run / TABLE, rows)
 
 
-def _loudest(windows: Windows, ids: np.ndarray) -> np.ndarray:
+def _loudest(windows: Corpus, ids: np.ndarray) -> np.ndarray:
     """Channel with the largest absolute value in each window, (B,)."""
     parts = [
         windows[ids[first : first + AT_ONCE]].values.abs().amax(dim=1).argmax(dim=1).numpy()
@@ -111,7 +111,7 @@ def _loudest(windows: Windows, ids: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _signals(windows: Windows, window: int) -> dict[str, Any]:
+def _signals(windows: Corpus, window: int) -> dict[str, Any]:
     values = windows[[window]].values[0].numpy()
     most = np.argsort(-np.abs(values).max(axis=0))[:CHANNELS]
     return {

@@ -17,7 +17,7 @@ class TrainSettings:
         warmup: Fraction of the budget over which the rate rises linearly.
         final_lr: Rate at the end of the cosine, relative to the peak.
         weight_decay: AdamW decay of matrices; biases and vectors are never decayed.
-        clip: Gradient norm above which the gradient is scaled down.
+        clip: Gradient norm above which the gradient is scaled down; 0 for never.
         momentum: EMA momentum of the teacher at the first step.
         final_momentum: EMA momentum at the last step (cosine in between).
         prediction: Weight of the latent prediction loss.
@@ -96,7 +96,7 @@ class TrainSettings:
             "batch": (self.batch >= 2, "at least 2, collapse is measured over the batch"),
             "lr": (self.lr > 0, "over 0"),
             "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
-            "clip": (self.clip > 0, "over 0"),
+            "clip": (self.clip >= 0, "at least 0"),
             "keep": (self.keep <= self.steps, f"at most the {self.steps} steps"),
             "seed": (0 <= self.seed < 2**31, "at least 0 and below 2**31"),
             "masks": (bool(self.masks) and set(self.masks) <= set(MASKS), f"of {sorted(MASKS)}"),

@@ -1,5 +1,6 @@
 """One optimiser step, from a batch of windows to moved weights."""
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -74,7 +75,7 @@ def train_step(
         group["lr"] = lr
     optimizer.zero_grad(set_to_none=True)
     (loss + settings.regulariser_weight * regulariser).backward()
-    grad_norm = nn.utils.clip_grad_norm_(jepa.parameters(), settings.clip)
+    grad_norm = nn.utils.clip_grad_norm_(jepa.parameters(), settings.clip or math.inf)
     optimizer.step()
     fraction = step / settings.steps
     momentum = cosine(fraction, start=settings.momentum, end=settings.final_momentum)

@@ -1,0 +1,153 @@
+"""The window that every schedule source is brought to: 96 slots x 16 features, kept as runs.
+
+A window is one day, a slot its quarter hour, in UTC. Equal neighbouring slots are one *run*; a
+slot that no run covers is empty. A run holds seven flags and six amounts in thousandths, so that
+a window is rebuilt from its runs to the bit.
+"""
+
+import numpy as np
+
+from bandpass.data.series import DataError
+
+SLOTS = 96
+MINUTES = 15
+"""Of a slot."""
+
+DAY = SLOTS * MINUTES
+
+FEATURES = (
+    "slot_position",
+    "day_position",
+    "calendar_event",
+    "task",
+    "email_activity",
+    "project_activity",
+    "code_activity",
+    "holiday",
+    "deadline",
+    "duration",
+    "priority",
+    "participant_count",
+    "text_length",
+    "completion",
+    "source_confidence",
+    "reserved",
+)
+CALENDAR, TASK, EMAIL, PROJECT, CODE, HOLIDAY, DEADLINE = (1 << bit for bit in range(7))
+FLAGS = FEATURES[2:9]
+AMOUNTS = ("duration", "priority", "participant_count", "text_length", "completion")
+AMOUNTS += ("source_confidence",)
+SCALE = 1000
+"""Amounts are whole numbers of 1 / SCALE."""
+
+RUN = np.dtype(
+    [("slot", "u1"), ("slots", "u1"), ("what", "u1")] + [(name, "<u2") for name in AMOUNTS]
+)
+
+POSITIONS = (np.arange(SLOTS, dtype=np.float32) / np.float32(SLOTS - 1))[:, None]
+EMPTY = np.zeros((SLOTS, len(FEATURES)), np.float32)
+"""A window without events: slot_position and day_position of slot i are both i / 95."""
+EMPTY[:, :2] = POSITIONS
+
+_FLAGS = np.zeros((128, len(FLAGS)), np.float32)
+_FLAGS[:] = np.arange(128)[:, None] >> np.arange(len(FLAGS)) & 1
+_FIRST_FLAG, _FIRST_AMOUNT = FEATURES.index(FLAGS[0]), FEATURES.index(AMOUNTS[0])
+_TOLERANCE = 1e-6 + 0.5 / SCALE
+
+
+def dense(runs: np.ndarray, window: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Write runs into empty windows.
+
+    Args:
+        runs: (R,) of ``RUN``, disjoint within a window.
+        window: (R,) int64 window that each run is of, an index into ``out``.
+        out: (B, SLOTS, 16) float32, overwritten.
+
+    Returns:
+        ``out``.
+    """
+    out[:] = EMPTY
+    length = runs["slots"].astype(np.int64)
+    slot = runs["slot"].astype(np.int64)
+    values = np.zeros((len(runs), len(FEATURES)), np.float32)
+    values[:, _FIRST_FLAG:_FIRST_AMOUNT] = _FLAGS[runs["what"]]
+    for place, name in enumerate(AMOUNTS, _FIRST_AMOUNT):
+        values[:, place] = runs[name]
+    values[:, _FIRST_AMOUNT:] /= np.float32(SCALE)
+    row = window * SLOTS + slot
+    if (length != 1).any():
+        before = np.cumsum(length) - length
+        inside = np.arange(length.sum()) - np.repeat(before, length)
+        row, slot = np.repeat(row, length) + inside, np.repeat(slot, length) + inside
+        values = np.repeat(values, length, axis=0)
+    values[:, :2] = POSITIONS[slot]
+    out.reshape(-1, len(FEATURES))[row] = values
+    return out
+
+
+def sparse(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the runs of windows: the inverse of `dense`, exact up to ``0.5 / SCALE``.
+
+    Args:
+        tokens: (B, SLOTS, 16) floats.
+
+    Returns:
+        (R,) of ``RUN``, and the (R,) int64 window of each, ascending.
+
+    Raises:
+        DataError: If a window is no window; names the first, what is wrong and where.
+    """
+    if tokens.shape[1:] != EMPTY.shape:
+        raise DataError(f"tokens have shape {tokens.shape[1:]}, a window is {EMPTY.shape}")
+    _check(tokens)
+    what = (tokens[:, :, _FIRST_FLAG:_FIRST_AMOUNT] > 0.5) @ (1 << np.arange(len(FLAGS)))
+    amounts = np.rint(tokens[:, :, _FIRST_AMOUNT:-1] * SCALE).astype(np.uint16)
+    return runs_of_slots(np.concatenate([what[:, :, None].astype(np.uint16), amounts], axis=2))
+
+
+def runs_of_slots(slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Merge equal neighbouring slots.
+
+    Args:
+        slots: (B, SLOTS, 7) uint16: the sum of flags, then the amounts in the order of ``RUN``.
+
+    Returns:
+        (R,) of ``RUN``, and the (R,) int64 window of each, ascending.
+    """
+    new = np.ones(slots.shape[:2], bool)
+    new[:, 1:] = (slots[:, 1:] != slots[:, :-1]).any(axis=2)
+    window, slot = np.nonzero(new)
+    stop = np.append(slot[1:], SLOTS)
+    stop[stop <= slot] = SLOTS  # the next run is of the next window
+    full = slots[window, slot].any(axis=1)
+    window, slot, stop = window[full], slot[full], stop[full]
+    runs = np.zeros(len(slot), RUN)
+    runs["slot"], runs["slots"] = slot, stop - slot
+    for place, name in enumerate(("what", *AMOUNTS)):
+        runs[name] = slots[window, slot, place]
+    return runs, window
+
+
+def faults(tokens: np.ndarray) -> dict[str, np.ndarray]:
+    """What no window can have: (B, SLOTS, 16) bool each, by what is wrong with a value."""
+    binary = tokens[:, :, _FIRST_FLAG:_FIRST_AMOUNT]
+    found = {
+        "is not in [0, 1]": ~((tokens >= 0) & (tokens <= 1)),  # NaN is not either
+        "is not i / 95 in slot i": np.zeros(tokens.shape, bool),
+        "is neither 0 nor 1": np.zeros(tokens.shape, bool),
+        "is not 0, and it is reserved": np.zeros(tokens.shape, bool),
+    }
+    far, flag, reserved = list(found.values())[1:]
+    far[:, :, :2] = np.abs(tokens[:, :, :2] - POSITIONS) > _TOLERANCE
+    flag[:, :, _FIRST_FLAG:_FIRST_AMOUNT] = (binary != 0) & (binary != 1)
+    reserved[:, :, -1] = tokens[:, :, -1] != 0
+    return found
+
+
+def _check(tokens: np.ndarray) -> None:
+    """Say what is wrong with the first value that no window can have."""
+    for text, where in faults(tokens).items():
+        if where.any():
+            window, slot, feature = (int(place) for place in np.argwhere(where)[0])
+            value = tokens[window, slot, feature]
+            raise DataError(f"window {window}, slot {slot}: {FEATURES[feature]} {value} {text}")

@@ -1,8 +1,10 @@
 """Records in packed rows: what lies between the adapters and the store."""
 
 import hashlib
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -10,12 +12,14 @@ from bandpass.data.schedule.record import LAST_DAY, UNDATED, Record
 from bandpass.data.schedule.tokens import (
     AMOUNTS,
     DAY,
+    FLAGS,
     MINUTES,
     RUN,
     SCALE,
     SLOTS,
-    runs_of_slots,
+    join,
 )
+from bandpass.data.series import DataError
 
 RECORD = np.dtype(
     [
@@ -28,7 +32,14 @@ RECORD = np.dtype(
     ]
     + [(name, "<u2") for name in AMOUNTS[1:]]
 )
-_NAMES = ("id", "owner", "day", "minute", "minutes", "what")
+_RANGES = {
+    "day": (UNDATED, LAST_DAY),
+    "minute": (0, DAY - 1),
+    "minutes": (0, math.inf),
+    "what": (0, (1 << len(FLAGS)) - 1),
+} | dict.fromkeys(AMOUNTS[1:], (0.0, 1.0))
+"""Of the numbers of a `Record`, in order."""
+
 NOBODY = 0
 """Owner of a record without actors."""
 
@@ -51,20 +62,26 @@ class Hasher:
         self._keyed = hashlib.blake2b(f"{dataset}\0".encode(), digest_size=8, key=key)
         self._known: dict[str, int] = {}
 
-    def __call__(self, identifier: str) -> int:
-        """Hash an identifier that will hardly come again."""
-        digest = self._keyed.copy()
-        digest.update(identifier.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(digest.digest(), "little")
+    def __call__(self, identifiers: Collection[str]) -> np.ndarray:
+        """Hash identifiers that will hardly come again.
 
-    def actor(self, identifier: str) -> int:
-        """Hash an actor, who does come again."""
-        found = self._known.get(identifier)
-        if found is None:
-            if len(self._known) >= _KNOWN:
-                self._known.clear()
-            found = self._known[identifier] = self(identifier)
-        return found
+        Returns:
+            (n,) uint64.
+        """
+        return np.frombuffer(b"".join(map(self._digest, identifiers)), "<u8")
+
+    def known(self, identifiers: Collection[str]) -> np.ndarray:
+        """Hash identifiers that do come again, such as people: remembers them for a while."""
+        if len(self._known) > _KNOWN:
+            self._known.clear()
+        new = set(identifiers).difference(self._known)
+        self._known.update(zip(new, self(new).tolist(), strict=True))
+        return np.fromiter(map(self._known.__getitem__, identifiers), np.uint64, len(identifiers))
+
+    def _digest(self, identifier: str) -> bytes:
+        keyed = self._keyed.copy()
+        keyed.update(identifier.encode("utf-8", "surrogatepass"))
+        return keyed.digest()
 
 
 @dataclass(frozen=True)
@@ -83,26 +100,32 @@ class Packed:
 
 
 def pack(records: Iterable[Record], hasher: Hasher) -> Packed:
-    """Bring records to rows: identifiers hashed, amounts in thousandths."""
-    rows: list[tuple[int, ...]] = []
-    amounts: list[tuple[float, ...]] = []
-    actors: list[int] = []
-    of: list[int] = []
-    for number, record in enumerate(records):
-        hashes = [hasher.actor(actor) for actor in record.actors]
-        actors += hashes
-        of += [number] * len(hashes)
-        owner = hashes[0] if hashes else NOBODY
-        rows.append((hasher(record.id), owner, *record[2:6]))
-        amounts.append(record[6:])
+    """Bring records to rows: identifiers hashed, amounts in thousandths.
+
+    Raises:
+        DataError: If a number is not what a `Record` may hold; names record and field.
+    """
+    rows = list(records)
     packed = np.zeros(len(rows), RECORD)
-    if rows:
-        for name, column in zip(_NAMES, zip(*rows, strict=True), strict=True):
-            packed[name] = column
-        thousandths = np.rint(np.array(amounts) * SCALE)
-        for place, name in enumerate(AMOUNTS[1:]):
-            packed[name] = thousandths[:, place]
-    return Packed(packed, np.array(actors, np.uint64), np.array(of, np.int64))
+    if not rows:
+        return Packed(packed, np.zeros(0, np.uint64), np.zeros(0, np.int64))
+    # A column at a time, which is several times faster than a row at a time.
+    ids, actors, *numbers = zip(*rows, strict=True)
+    packed["id"] = hasher(ids)
+    own = [tuple(dict.fromkeys(some)) for some in actors]  # who is named twice was there once
+    count = np.fromiter(map(len, own), np.int64, len(rows))
+    hashes = hasher.known(list(chain.from_iterable(own)))
+    packed["owner"][count > 0] = hashes[(np.cumsum(count) - count)[count > 0]]
+    for (name, (low, high)), column in zip(_RANGES.items(), numbers, strict=True):
+        values = np.fromiter(column, np.float64, len(rows))
+        wrong = ~((values >= low) & (values <= high))  # NaN is not in any range
+        if wrong.any():
+            row = rows[int(np.argmax(wrong))]
+            value = values[np.argmax(wrong)]
+            raise DataError(f"record {row.id!r}: {name} is {value:g}, not in {low:g} .. {high:g}")
+        values = np.rint(values * SCALE) if name in AMOUNTS else values
+        packed[name] = np.minimum(values, np.iinfo(RECORD[name]).max)  # 8,000 years are enough
+    return Packed(packed, hashes, np.repeat(np.arange(len(rows)), count))
 
 
 def runs_of(records: np.ndarray) -> np.ndarray:
@@ -141,11 +164,18 @@ def merge(runs: np.ndarray, window: np.ndarray, windows: int) -> tuple[np.ndarra
     before = np.cumsum(length) - length
     inside = np.arange(length.sum()) - np.repeat(before, length)
     row = np.repeat(window * SLOTS + runs["slot"], length) + inside
-    slots = np.zeros((windows * SLOTS, 1 + len(AMOUNTS)), np.uint16)
-    np.bitwise_or.at(slots[:, 0], row, np.repeat(runs["what"], length).astype(np.uint16))
-    for place, name in enumerate(AMOUNTS, 1):
-        np.maximum.at(slots[:, place], row, np.repeat(runs[name], length))
-    return runs_of_slots(slots.reshape(windows, SLOTS, -1))
+    used = np.zeros(windows * SLOTS, bool)
+    used[row] = True
+    places = np.flatnonzero(used)  # few slots of a day are
+    number = np.empty(windows * SLOTS, np.int64)
+    number[places] = np.arange(len(places))
+    place = number[row]
+    slots = np.zeros((len(places), 1 + len(AMOUNTS)), np.uint16)
+    np.bitwise_or.at(slots[:, 0], place, np.repeat(runs["what"], length).astype(np.uint16))
+    for column, name in enumerate(AMOUNTS, 1):
+        np.maximum.at(slots[:, column], place, np.repeat(runs[name], length))
+    full = slots.any(axis=1)
+    return join(places[full], slots[full])
 
 
 def by_day(records: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

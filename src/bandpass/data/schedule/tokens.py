@@ -114,34 +114,29 @@ def runs_of_slots(slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         (R,) of ``RUN``, and the (R,) int64 window of each, ascending.
     """
-    new = np.ones(slots.shape[:2], bool)
-    new[:, 1:] = (slots[:, 1:] != slots[:, :-1]).any(axis=2)
-    window, slot = np.nonzero(new)
-    stop = np.append(slot[1:], SLOTS)
-    stop[stop <= slot] = SLOTS  # the next run is of the next window
-    full = slots[window, slot].any(axis=1)
-    window, slot, stop = window[full], slot[full], stop[full]
-    runs = np.zeros(len(slot), RUN)
-    runs["slot"], runs["slots"] = slot, stop - slot
+    flat = slots.reshape(-1, slots.shape[2])
+    used = np.flatnonzero(flat.any(axis=1))
+    return join(used, flat[used])
+
+
+def join(places: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Merge equal neighbouring slots, given those that are not empty.
+
+    Args:
+        places: (n,) int64 of the slots, those of all windows end to end; ascending.
+        slots: (n, 7) as of `runs_of_slots`.
+
+    Returns:
+        (R,) of ``RUN``, and the (R,) int64 window of each, ascending.
+    """
+    new = (np.diff(places, prepend=-2) != 1) | (places % SLOTS == 0)
+    new[1:] |= (slots[1:] != slots[:-1]).any(axis=1)
+    first = np.flatnonzero(new)
+    runs = np.zeros(len(first), RUN)
+    runs["slot"], runs["slots"] = places[first] % SLOTS, np.diff(first, append=len(new))
     for place, name in enumerate(("what", *AMOUNTS)):
-        runs[name] = slots[window, slot, place]
-    return runs, window
-
-
-def faults(tokens: np.ndarray) -> dict[str, np.ndarray]:
-    """What no window can have: (B, SLOTS, 16) bool each, by what is wrong with a value."""
-    binary = tokens[:, :, _FIRST_FLAG:_FIRST_AMOUNT]
-    found = {
-        "is not in [0, 1]": ~((tokens >= 0) & (tokens <= 1)),  # NaN is not either
-        "is not i / 95 in slot i": np.zeros(tokens.shape, bool),
-        "is neither 0 nor 1": np.zeros(tokens.shape, bool),
-        "is not 0, and it is reserved": np.zeros(tokens.shape, bool),
-    }
-    far, flag, reserved = list(found.values())[1:]
-    far[:, :, :2] = np.abs(tokens[:, :, :2] - POSITIONS) > _TOLERANCE
-    flag[:, :, _FIRST_FLAG:_FIRST_AMOUNT] = (binary != 0) & (binary != 1)
-    reserved[:, :, -1] = tokens[:, :, -1] != 0
-    return found
+        runs[name] = slots[first, place]
+    return runs, places[first] // SLOTS
 
 
 def _check(tokens: np.ndarray) -> None:

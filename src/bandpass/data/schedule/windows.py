@@ -35,6 +35,8 @@ class ScheduleCut:
         timeless: Largest share of the windows that may be of whole datasets without a date or a
             time of day, such as an edge list; the rest of theirs is left out, drawn by
             ``split_seed``. Has no part in a corpus of nothing else.
+        whole_days: Whether windows that say the same of every slot are among them: a holiday
+            leaves nothing to predict.
     """
 
     kind: str = "all"
@@ -42,6 +44,7 @@ class ScheduleCut:
     split: str = splits.RANDOM
     split_seed: int = 0
     timeless: float = 0.05
+    whole_days: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no store can give."""
@@ -105,7 +108,8 @@ class ScheduleWindows(Dataset[Batch]):
         """What beside the store determines the windows."""
         own = self.settings
         names = sorted(own.datasets)
-        return (self.split, own.kind, names, own.split, own.split_seed, own.timeless)
+        how = (own.split, own.split_seed, own.timeless, own.whole_days)
+        return (self.split, own.kind, names, *how)
 
     def about(self, ids: Ids | None = None) -> np.ndarray:
         """(B,) of ``store.WINDOW``: all that is known of windows beside their tokens."""
@@ -177,6 +181,8 @@ class ScheduleWindows(Dataset[Batch]):
             keep &= splits.sides(about, cut.split, cut.split_seed) == _SIDES[self.split]
         if cut.kind != "all":
             keep &= about["kind"] == KINDS.index(cut.kind)
+        if not cut.whole_days:
+            keep &= (about["active"] < SLOTS) | (about["runs"] > 1)
         if cut.datasets:
             unknown = sorted(set(cut.datasets) - set(self.store.datasets))
             if unknown:

@@ -74,3 +74,11 @@ def test_blocks_of_multi_block_lie_apart():
 def test_refuses_a_ratio_that_hides_nothing_or_all(strategy, ratio):
     with pytest.raises(ValueError, match=rf"mask ratio {ratio} hides (0|10) of 10 tokens"):
         drawn(strategy, (2, 10, ratio))
+
+
+def test_a_shared_span_is_at_the_same_place_for_every_sample_and_moves_between_batches():
+    generator = torch.Generator().manual_seed(0)
+    masks = [MASKS["shared-span"](8, 24, 0.4, generator) for _ in range(20)]
+    assert all((mask.context == mask.context[0]).all() for mask in masks)
+    assert all((mask.target == mask.target[0]).all() for mask in masks)
+    assert len({int(mask.target[0, 0]) for mask in masks}) > 3

@@ -139,5 +139,7 @@ def test_trains_resumes_and_keeps_its_names(deep, windows, mask, name):
 
 
 def test_unknown_target_names_the_known(build):
-    with pytest.raises(ValueError, match=r"'emma' is none of \['contextual', 'ema', 'ema-raw', 'layer', "):
+    with pytest.raises(
+        ValueError, match=r"'emma' is none of \['contextual', 'ema', 'ema-raw', "
+    ):
         build(target="emma")

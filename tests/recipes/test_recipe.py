@@ -98,7 +98,10 @@ def test_later_changes_win_and_the_recipe_stays():
         ("latent=1", r"model.latent='1': expected true or false"),
         ("rule=best", r"band.rule is 'best': expected one of exponential, two-level"),
         ("band.floor=2", r"band.floor must be in \[0, 1\], got 2.0"),
-        ("masks=spam", r"train.masks must be of \['future', 'multi-block', 'span'\]"),
+        (
+            "masks=spam",
+            r"train.masks must be of \['future', 'multi-block', 'shared-span', 'span'\]",
+        ),
         ("batch=0", r"train.batch must be at least 2"),
     ],
 )

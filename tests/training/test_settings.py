@@ -19,7 +19,10 @@ from bandpass.training import TrainSettings
         ({"guard_every": -1}, "guard_every must be at least 0"),
         ({"balance": -0.5}, "balance must be at least 0, got -0.5"),
         ({"steps": 4, "keep": 5}, "keep must be at most the 4 steps, got 5"),
-        ({"masks": ("spam",)}, r"masks must be of \['future', 'multi-block', 'span'\]"),
+        (
+            {"masks": ("spam",)},
+            r"masks must be of \['future', 'multi-block', 'shared-span', 'span'\]",
+        ),
         ({"masks": ()}, "masks must be of"),
         ({"regulariser": "sigregg"}, "regulariser must be one of none, sigreg, vicreg"),
         ({"precision": "fp16"}, "precision must be one of fp32, bf16, got 'fp16'"),

@@ -1,9 +1,11 @@
 """The command line. Nothing heavy is imported before a command runs, so ``--help`` is quick."""
 
-from bandpass.cli import curriculum
+from bandpass.cli import confirm, curriculum, schedule_export
 from bandpass.cli.commands import app, main
 
 __all__ = ["app", "main"]
 
 app.command()(curriculum.enrich)
 app.command()(curriculum.quarantine)
+app.command()(confirm.confirm)
+app.command()(schedule_export.export)

@@ -3,12 +3,16 @@
 import sys
 import textwrap
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from bandpass.data import Source
+    from bandpass.data.schedule.record import ScheduleSource
 
 app = typer.Typer(
     help="Train JEPAs on long temporal streams, spending compute where windows still teach.",
@@ -57,19 +61,25 @@ def demo(
 def sources() -> None:
     """List what can be read: what each is, its licence, its home and its exact raw layout."""
     from bandpass.data.injection import OPTIONS
+    from bandpass.data.schedule.sources import SCHEDULE_SOURCES
     from bandpass.data.sources import SOURCES
 
     for source in SOURCES.values():
-        console.print(Text(source.name, style="bold"), Text(source.title))
-        console.print(Text(f"  licence  {source.licence}\n  home     {source.home}\n"), end="")
-        layout = textwrap.indent(source.layout, " " * 11).strip()
-        console.print(Text(f"  layout   {layout}"), soft_wrap=True)  # columns line up as written
+        _card(source)
         for name, text in source.options.items():
             console.print(Text(f"  option   {name}=  {text}"))
         console.print()
-    console.print(Text("every source", style="bold"), Text("takes these options too"))
+    console.print(Text("every source", style="bold"), Text("above takes these options too"))
     for name, text in OPTIONS.items():
         console.print(Text(f"  option   {name}=  {text}"))
+    console.print()
+    for dataset in SCHEDULE_SOURCES.values():
+        _card(dataset, "schedule, ")
+        if dataset.blocked:
+            console.print(Text(f"  blocked  {dataset.blocked}"))
+        console.print()
+    console.print(Text("schedule", style="bold"), Text("reads one, some or all of the last"))
+    console.print(Text("  option   keep_damaged=  true keeps what was read of a damaged file"))
 
 
 @app.command()
@@ -88,19 +98,40 @@ def recipes() -> None:
 
 @app.command()
 def prepare(
-    source: Annotated[str, typer.Argument(help="A name from `bandpass sources`.")],
+    source: Annotated[
+        str, typer.Argument(help="A name from `bandpass sources`, or schedule for its datasets.")
+    ],
     store: Annotated[Path, typer.Option("--store", help="The store to write.")],
     options: Annotated[
         list[str] | None, typer.Argument(help="Options of the source, as name=value.")
     ] = None,
+    *,
     raw: Annotated[
         Path | None, typer.Option("--raw", help="Folder with the raw files; not for plant.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a store that is there.")
     ] = False,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option("--dataset", help="schedule: its datasets; a,b is two. (all)"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="schedule: processes that read. (CPUs)")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="schedule: key of the identifiers. (STORE.key)")
+    ] = None,
 ) -> None:
-    """Read raw files once and write a store of memory-mapped series."""
+    """Read raw files once and write a store of memory-mapped series, or of schedule windows."""
+    pairs: dict[str, Any] = dict(_pairs(options or []))
+    if source == "schedule":
+        from bandpass.cli import schedule
+
+        settings = schedule.Options(workers, key, overwrite)
+        return schedule.prepare(raw, store, dataset or [], pairs, settings)
+    if dataset or workers or key:
+        raise typer.BadParameter("--dataset, --workers and --key are for `prepare schedule` only")
     from bandpass.cli.progress import preparing, store_summary
     from bandpass.data import prepare as run
     from bandpass.data.sources import find
@@ -110,9 +141,8 @@ def prepare(
         if source != "plant":
             raise typer.BadParameter(f"{source} reads raw files: say where with --raw DIR")
         raw = store
-    given: dict[str, Any] = dict(_pairs(options or []))
     with preparing(console) as progress:
-        made = run(chosen, raw, store, overwrite=overwrite, progress=progress, **given)
+        made = run(chosen, raw, store, overwrite=overwrite, progress=progress, **pairs)
     console.print(store_summary(made))
 
 
@@ -154,14 +184,27 @@ def train(
 
 
 @app.command()
-def evaluate(run: RunDir) -> None:
+def evaluate(
+    run: RunDir,
+    batches: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Schedules: batches of 32 for the held-out loss; 100 is the reference. (all)",
+            show_default=False,
+        ),
+    ] = 0,
+) -> None:
     """Probe the frozen encoder of a run beside its controls; nothing is retrained."""
     from bandpass import runs
+    from bandpass.cli.evaluation import schedule_tables
     from bandpass.cli.progress import comparison
+    from bandpass.report.tables import read_run
 
     with console.status("evaluating") as status:
-        rows = runs.evaluate(run, lambda name: status.update(f"probing {name}"))
-    console.print(comparison({"run": rows}))
+        rows = runs.evaluate(run, lambda name: status.update(f"measuring {name}"), batches=batches)
+    schedule = read_run(run).of_schedules
+    console.print(schedule_tables(run) if schedule else comparison({"run": rows}))
 
 
 @app.command()
@@ -197,6 +240,14 @@ def report(
 def say(text: str) -> None:
     """Print a line as it is: a path or a command must not break where the window ends."""
     console.print(Text(text), soft_wrap=True)
+
+
+def _card(source: "Source | ScheduleSource", kind: str = "") -> None:
+    """Print what a source is."""
+    console.print(Text(source.name, style="bold"), Text(f"{kind}{source.title}"))
+    console.print(Text(f"  licence  {source.licence}\n  home     {source.home}\n"), end="")
+    layout = textwrap.indent(source.layout, " " * 11).strip()
+    console.print(Text(f"  layout   {layout}"), soft_wrap=True)  # columns line up as written
 
 
 def _pairs(options: list[str]) -> dict[str, str]:

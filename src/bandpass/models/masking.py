@@ -38,6 +38,17 @@ def span(batch: int, tokens: int, ratio: float, generator: Generator) -> Mask:
     return _split((position >= start) & (position < start + hidden), hidden, tokens - hidden)
 
 
+def shared_span(batch: int, tokens: int, ratio: float, generator: Generator) -> Mask:
+    """Hide the same contiguous span of every sample.
+
+    The visible tokens of a batch then stand at the same places, so that a regulariser sees how
+    windows differ there: where every sample has a span of its own, places differ too, and that
+    alone satisfies it.
+    """
+    one = span(1, tokens, ratio, generator)
+    return Mask(one.context.expand(batch, -1), one.target.expand(batch, -1))
+
+
 def future(batch: int, tokens: int, ratio: float, generator: Generator) -> Mask:
     """Hide the last ``ratio`` of the tokens of every sample."""
     hidden = _hidden_count(tokens, ratio)
@@ -62,6 +73,7 @@ def multi_block(batch: int, tokens: int, ratio: float, generator: Generator) -> 
 
 MASKS: dict[str, Callable[[int, int, float, Generator], Mask]] = {
     "span": span,
+    "shared-span": shared_span,
     "future": future,
     "multi-block": multi_block,
 }

@@ -18,9 +18,9 @@ def model(dim: int, depth: int, heads: int, *, widen: int = 2) -> JEPASettings:
     )
 
 
-def day_model(patch: int) -> JEPASettings:
+def day_model(patch: int, dim: int = 64) -> JEPASettings:
     """Encoder of a day in slots, ``patch`` of them a token."""
-    sized = model(64, 2, 4)
+    sized = model(dim, 2, 4)
     return replace(sized, encoder=replace(sized.encoder, patch=patch))
 
 
@@ -71,6 +71,28 @@ SCHEDULE = Recipe(
     bucket="shape",
 )
 
+# What people use. A hidden span at the same place for all windows of a batch, so that the variance
+# term sees how windows differ there and not how places do; hours as tokens; days of people and
+# projects, in which something is left to predict (experiments/LOG.md has what was tried).
+SCHEDULE_LARGE = Recipe(
+    name="schedule-large",
+    source="schedule",
+    windows=SCHEDULE.windows,
+    schedule=ScheduleCut(kind="actor_day", split="honest", whole_days=False),
+    model=day_model(4, 96),
+    train=TrainSettings(
+        steps=2000,
+        batch=64,
+        validate_every=200,
+        lr=3e-3,
+        momentum=0.99,
+        regulariser="vicreg",
+        regulariser_weight=1.0,
+        masks=("shared-span",),
+    ),
+    bucket="shape",
+)
+
 _RECIPES = (
     SERIES,
     replace(SERIES, name="smd", source="smd"),
@@ -99,6 +121,7 @@ _RECIPES = (
         train=replace(SERIES.train, regulariser="vicreg", regulariser_weight=0.1),
     ),
     SCHEDULE,
+    SCHEDULE_LARGE,
     replace(SERIES, name="series-vit-s", model=model(384, 12, 6, widen=4)),
 )
 

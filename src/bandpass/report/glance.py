@@ -9,9 +9,9 @@ UNKNOWN, CLEAN = "unknown", "clean"  # the classes that windows of no known regi
 CLEARLY = 0.1  # relative difference of shares below which nothing is claimed
 
 
-def glance_section(run: Run, probes: Verdict | None) -> Section:
-    """Gather what the page found: probes, collapse, rare regimes, corrupt windows."""
-    verdicts = [probes] if probes else []
+def glance_section(run: Run, *evaluated: Verdict | None) -> Section:
+    """Gather what the page found: evaluation, collapse, rare regimes, corrupt windows."""
+    verdicts = [verdict for verdict in evaluated if verdict]
     if rows(run.metrics):
         count, total = int(warned(run.metrics).sum()), rows(run.metrics)
         label = "Collapse? " + ("Warnings were raised" if count else "No warning")

@@ -1,9 +1,11 @@
 """Put the chapters together and write the page, whole or not at all."""
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from bandpass.report.band import band_section
+from bandpass.report.blocks import Section, Verdict
 from bandpass.report.drawing import TOKENS
 from bandpass.report.embedding_map import map_section
 from bandpass.report.enrichment import enrichment_section
@@ -11,6 +13,8 @@ from bandpass.report.evaluation import evaluation_section
 from bandpass.report.facts import facts_section
 from bandpass.report.glance import glance_section
 from bandpass.report.quarantine import quarantine_section
+from bandpass.report.schedule_losses import losses_section
+from bandpass.report.schedule_probes import schedule_probes_section
 from bandpass.report.slots import slots_section
 from bandpass.report.tables import ReportError, Run, read_runs
 from bandpass.report.training import training_section
@@ -37,21 +41,48 @@ def write_report(run: Path, *, beside: Sequence[Path] = (), out: Path | None = N
             packages of the extra ``report`` are not installed.
     """
     runs = read_runs(run, beside)
-    page = render(runs)
+    text = render(runs)
     out = run / "report.html" if out is None else out
-    _publish(out, page)
+    publish(out, text)
     return out
 
 
 def render(runs: Sequence[Run]) -> str:
     """The page as text; ``runs[0]`` is reported, the rest are compared with it."""
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-        from matplotlib import __version__ as _  # noqa: F401
-    except ImportError as error:
-        raise ReportError(
-            f"{error.name} is not installed: pip install 'bandpass[report]'"
-        ) from error
+    needs_packages()
+    run = runs[0]
+    evaluation = _of_schedules(run) if run.of_schedules else _of_series(runs)
+    sections = [
+        training_section(runs),
+        enrichment_section(run),
+        band_section(run),
+        slots_section(runs),
+        quarantine_section(run),
+        *(section for section, _ in evaluation),
+        facts_section(runs),
+    ]
+    glance = glance_section(run, *(summary for _, summary in evaluation))
+    if glance.blocks:
+        sections.insert(0, glance)
+    return page(run.name, sections, beside=[other.name for other in runs[1:]])
+
+
+Chapter = tuple[Section, Verdict | None]
+
+
+def _of_series(runs: Sequence[Run]) -> list[Chapter]:
+    return [(map_section(runs[0]), None), evaluation_section(runs)]
+
+
+def _of_schedules(run: Run) -> list[Chapter]:
+    return [losses_section(run), schedule_probes_section(run)]
+
+
+def page(name: str, sections: Sequence[Section], *, beside: Sequence[str] = ()) -> str:
+    """Lay chapters out as one self-contained page."""
+    needs_packages()
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("bandpass", "report"),
         autoescape=True,
@@ -60,29 +91,24 @@ def render(runs: Sequence[Run]) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html.j2")
-    run = runs[0]
-    evaluation, summary = evaluation_section(runs)
-    sections = [
-        training_section(runs),
-        enrichment_section(run),
-        band_section(run),
-        slots_section(runs),
-        quarantine_section(run),
-        map_section(run),
-        evaluation,
-        facts_section(runs),
-    ]
-    glance = glance_section(run, summary)
-    if glance.blocks:
-        sections.insert(0, glance)
-    names = {"run": run.name, "beside": [other.name for other in runs[1:]]}
-    return template.render(tokens=TOKENS, sections=sections, **names)
+    return template.render(tokens=TOKENS, sections=sections, run=name, beside=beside)
 
 
-def _publish(out: Path, page: str) -> None:
+def needs_packages() -> None:
+    """Say which package of the extra ``report`` is missing, if one is."""
+    for name in ("jinja2", "matplotlib"):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ReportError(
+                f"{error.name} is not installed: pip install 'bandpass[report]'"
+            ) from error
+
+
+def publish(out: Path, text: str) -> None:
     """Write whole or not at all: a reader sees the old page or the new one, never half of one."""
     try:
-        write_whole(out, lambda partial: partial.write_text(page, encoding="utf-8"))
+        write_whole(out, lambda partial: partial.write_text(text, encoding="utf-8"))
     except OSError as error:
         raise ReportError(
             f"could not write {out}: {error.strerror}; make room there or pass another `out`"

@@ -19,7 +19,8 @@ from bandpass.report.drawing import (
 )
 from bandpass.report.tables import Columns, Run, rows
 
-KINDS = {"regime": "regime", "label": "label", "corrupt": "corruption"}
+KINDS = {"regime": "regime", "dataset": "dataset", "shape": "shape"}
+KINDS |= {"label": "label", "corrupt": "corruption"}
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SPAN = 0.08  # shares over time are counted over this part of the run, so that rare classes show
 _DWARFS = 0.6  # natural share from which one class would hide the bars of the others

@@ -32,9 +32,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("shuffled_low", "shuffled_high"),
     ),
     "targets": ("target", "other", "measure", "value", "low", "high", "count"),
+    "losses": ("what", "dataset", "metric", "value"),
 }
 # Logged by some samplers only; a run without them gets NaN, or "" for words.
-OPTIONAL: dict[str, tuple[str, ...]] = {"metrics": ("lambda_", "ess", "quarantined", "warning")}
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "metrics": ("lambda_", "ess", "quarantined", "warning", "validation"),
+    "evaluation": ("note",),
+}
 WORDS = frozenset(
     (
         "kind",
@@ -47,11 +51,13 @@ WORDS = frozenset(
         "metric",
         "regime",
         "warning",
+        "note",
     )
 )
 WRITTEN_BY = {
     "evaluation": "bandpass evaluate",
     "map": "bandpass evaluate",
+    "losses": "bandpass evaluate",
     "enrichment": "bandpass enrich",
     "shares": "bandpass enrich",
     "targets": "bandpass enrich",
@@ -80,6 +86,7 @@ class Run:
         enrichment: What each score finds: a row per step, score, normalisation and slice.
         shares: Slots of each slice under each policy, score and normalisation, foretold.
         targets: How alike windows rank by surprise under every pair of targets.
+        losses: Held-out losses of a schedule run and of its controls, and their targets.
     """
 
     path: Path
@@ -95,6 +102,12 @@ class Run:
     enrichment: Columns
     shares: Columns
     targets: Columns
+    losses: Columns
+
+    @property
+    def of_schedules(self) -> bool:
+        """Whether it trained on schedules, and not on series."""
+        return self.recipe.get("source") == "schedule" or rows(self.losses) > 0
 
 
 def rows(table: Columns) -> int:

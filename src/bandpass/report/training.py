@@ -83,6 +83,7 @@ def _loss(run: Run, *, alone: bool) -> Picture:
             if name != "loss" and not np.nan_to_num(metrics[name]).any():
                 continue  # a term this recipe does not use
             _curve(axes, (metrics["step"], metrics[name]), token, name)
+        _held_out(axes, metrics)
         _mark_warnings(axes, metrics)
         axes.set(xlabel="step", ylabel="loss")
         axes.legend(loc="upper right", ncols=2)
@@ -93,6 +94,14 @@ def _loss(run: Run, *, alone: bool) -> Picture:
     if not alone:  # each run predicts its own targets, so a lower loss is not a better model
         note += " Only this run: losses against different targets cannot be compared."
     return Picture("Loss: does it fall and stay down?", svg, note)
+
+
+def _held_out(axes: "Axes", metrics: Columns) -> None:
+    """Mark the loss on held-out windows where it was measured."""
+    known = np.isfinite(metrics["validation"])
+    if known.any():
+        step, loss = metrics["step"][known], metrics["validation"][known]
+        axes.plot(step, loss, "o--", color=colour("c2"), markersize=4, label="held out")
 
 
 def _collapse(run: Run) -> Picture:

@@ -2,30 +2,43 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bandpass.data import Store, Windows
+from bandpass.data import AnyStore, ScheduleStore, ScheduleWindows, Windows
+from bandpass.data.schedule.record import UNDATED
+from bandpass.data.schedule.store import KINDS
+from bandpass.data.schedule.windows import ScheduleCut
 from bandpass.models import JEPA
 from bandpass.recipes import Recipe
 from bandpass.runs.run import RunError, open_run
+from bandpass.scoring import SlotEncoder
 from bandpass.scoring.frozen import POOLINGS, embed_windows
 from bandpass.training.atomic import write_whole
 
 CHUNK = 2048
 
+_SERIES = {"series": pa.string(), "start": pa.int64(), "split": pa.string(), "label": pa.int8()}
+_SCHEDULE = dict.fromkeys(("dataset", "kind", "source_id", "actor"), pa.string())
+_SCHEDULE |= {"day": pa.date32(), "events": pa.uint16()}
+
 
 def embed(
     path: Path,
-    store: Store,
+    store: AnyStore,
     out: Path,
     *,
     pooling: str = "mean+std",
     on_windows: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Write a Parquet file with a row per window: series, start, split, label, embedding.
+    """Write a Parquet file with a row per window, its embedding last.
+
+    Of series: series, start, split and label. Of schedules, of which all windows are embedded
+    whatever the cut of the run: dataset, kind, source_id and actor (the keyed hashes of the store,
+    as hex), day and events; actor and day are null where there is none.
 
     Args:
         path: The run directory.
@@ -50,12 +63,13 @@ def embed(
             f"{trained_on.channels}: prepare a store with the same channels"
         )
     jepa = run.load_jepa(trained_on)
-    corpora = _splits(run.recipe, store)
+    corpora = _corpora(run.recipe, store)
+    width = jepa.settings.encoder.dim * (2 if pooling == "mean+std" else 1)
     total = sum(len(windows) for windows in corpora)
 
     def write(partial: Path) -> None:
         done = 0
-        with pq.ParquetWriter(partial, _schema(jepa, pooling)) as writer:
+        with pq.ParquetWriter(partial, _schema(store, width)) as writer:
             for windows in corpora:
                 for first in range(0, len(windows), CHUNK):
                     ids = np.arange(first, min(first + CHUNK, len(windows)))
@@ -68,7 +82,22 @@ def embed(
     return total
 
 
-def _splits(recipe: Recipe, store: Store) -> list[Windows]:
+def slot_encoder(path: Path) -> SlotEncoder:
+    """Open the model of a schedule run for a scheduler.
+
+    Raises:
+        RunError: If it is no run, not one on schedules, or has no checkpoint yet.
+    """
+    run = open_run(path)
+    store = run.open_store()
+    if not isinstance(store, ScheduleStore):
+        raise RunError(f"{path} was trained on series: train a schedule recipe for a scheduler")
+    return SlotEncoder(run.load_jepa(store))
+
+
+def _corpora(recipe: Recipe, store: AnyStore) -> list[Windows | ScheduleWindows]:
+    if isinstance(store, ScheduleStore):
+        return [ScheduleWindows(store, None, ScheduleCut(timeless=1.0))]
     present = set(store.segments["split"].to_pylist())
     cut = recipe.windows
     return [
@@ -78,30 +107,41 @@ def _splits(recipe: Recipe, store: Store) -> list[Windows]:
     ]
 
 
-def _schema(jepa: JEPA, pooling: str) -> pa.Schema:
-    width = jepa.settings.encoder.dim * (2 if pooling == "mean+std" else 1)
-    return pa.schema(
-        [
-            ("series", pa.string()),
-            ("start", pa.int64()),
-            ("split", pa.string()),
-            ("label", pa.int8()),
-            ("embedding", pa.list_(pa.float32(), width)),
-        ]
-    )
+def _schema(store: AnyStore, width: int) -> pa.Schema:
+    schedule = isinstance(store, ScheduleStore)
+    embedding = ("embedding", pa.list_(pa.float32(), width))
+    return pa.schema([*(_SCHEDULE if schedule else _SERIES).items(), embedding])
 
 
-def _rows(jepa: JEPA, windows: Windows, ids: np.ndarray, pooling: str) -> pa.Table:
-    series, starts = windows.locate(ids)
+def _rows(
+    jepa: JEPA, windows: Windows | ScheduleWindows, ids: np.ndarray, pooling: str
+) -> pa.Table:
     embeddings = embed_windows(jepa, windows, ids, pooling)
+    schedule = isinstance(windows, ScheduleWindows)
+    columns = _of_schedule(windows, ids) if schedule else _of_series(windows, ids)
     flat = pa.array(embeddings.reshape(-1))
-    return pa.table(
-        {
-            "series": [windows.store.series_names[place] for place in series],
-            "start": starts,
-            "split": [windows.split] * len(ids),
-            "label": windows.labels(ids),
-            "embedding": pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1]),
-        },
-        schema=_schema(jepa, pooling),
-    )
+    columns["embedding"] = pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1])
+    return pa.table(columns, schema=_schema(windows.store, embeddings.shape[1]))
+
+
+def _of_series(windows: Windows, ids: np.ndarray) -> dict[str, Any]:
+    series, starts = windows.locate(ids)
+    return {
+        "series": [windows.store.series_names[place] for place in series],
+        "start": starts,
+        "split": [windows.split] * len(ids),
+        "label": windows.labels(ids),
+    }
+
+
+def _of_schedule(windows: ScheduleWindows, ids: np.ndarray) -> dict[str, Any]:
+    about, names = windows.about(ids), windows.store.datasets
+    day = pa.array(about["day"], pa.int32(), mask=about["day"] == UNDATED)
+    return {
+        "dataset": [names[dataset] for dataset in about["dataset"]],
+        "kind": [KINDS[kind] for kind in about["kind"]],
+        "source_id": [f"{source:016x}" for source in about["id"]],
+        "actor": [f"{actor:016x}" if actor else None for actor in about["actor"]],
+        "day": day.cast(pa.date32()),
+        "events": about["events"],
+    }

@@ -4,6 +4,7 @@ import importlib.metadata
 import math
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ def _fit(path: Path, recipe: Recipe, store: AnyStore, on_log: OnLog, on_note: On
     windows = build_windows(recipe, store, "train")
     jepa = build_jepa(recipe, len(store.channels))
     curriculum = build_curriculum(recipe, windows)
+    if recipe.train.validate_every:
+        curriculum = replace(curriculum, held_out=build_windows(recipe, store, "test"))
     run = create_run(path, recipe, store)
     on_note(expected_slots(recipe, windows, curriculum.sampler))
 

@@ -4,6 +4,7 @@ from bandpass.scoring.collect import collect, of_output, teacher_embedding
 from bandpass.scoring.cost import Cost
 from bandpass.scoring.heads import Heads, fit_heads
 from bandpass.scoring.settings import Aids, ScoringSettings
+from bandpass.scoring.slots import SlotEncoder, write_in
 from bandpass.scoring.slow import SlowStudent
 from bandpass.scoring.targets import target_agreement, target_surprise
 
@@ -12,6 +13,7 @@ __all__ = [
     "Cost",
     "Heads",
     "ScoringSettings",
+    "SlotEncoder",
     "SlowStudent",
     "collect",
     "fit_heads",
@@ -19,4 +21,5 @@ __all__ = [
     "target_agreement",
     "target_surprise",
     "teacher_embedding",
+    "write_in",
 ]

@@ -18,6 +18,9 @@ BATCH = 256
 POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda tokens: tokens.mean(dim=1),
     "mean+std": lambda tokens: torch.cat([tokens.mean(dim=1), tokens.std(dim=1)], dim=1),
+    "mean+std+max": lambda tokens: torch.cat(
+        [tokens.mean(dim=1), tokens.std(dim=1), tokens.amax(dim=1)], dim=1
+    ),
 }
 
 

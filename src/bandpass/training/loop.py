@@ -25,6 +25,7 @@ from bandpass.training.log import RunLog
 from bandpass.training.quarantine import read_review, write_quarantine
 from bandpass.training.settings import TrainSettings
 from bandpass.training.step import StepResult, parameter_groups, train_step
+from bandpass.training.validation import Validation
 
 BAND_SNAPSHOTS = 24
 
@@ -44,10 +45,12 @@ class Curriculum:
     Attributes:
         sampler: Draws batches of window ids and is told every window's score.
         plan: How windows are scored.
+        held_out: Windows that are never trained on, for ``train.validate_every``.
     """
 
     sampler: Sampler
     plan: Plan = field(default_factory=Plan)
+    held_out: Corpus | None = None
 
 
 def fit(
@@ -94,8 +97,10 @@ def fit(
                 state.look_after(step, result)
             meter.windows += len(result.draw)
             done = step == settings.steps
-            if done or step % settings.log_every == 0:
+            validated = state.validate(step)
+            if done or step % settings.log_every == 0 or validated is not None:
                 row = _row(step, settings, result, state.feed, meter)
+                row["validation"] = math.nan if validated is None else validated
                 state.log.add(row, _snapshot(step, settings, state.feed.sampler))
                 on_log(row, state.log)
             due = step % settings.checkpoint_every == 0 or step in settings.milestones
@@ -121,6 +126,8 @@ class _State:
         sampler, plan = curriculum.sampler, curriculum.plan
         self.feed = Feed(sampler, jepa, windows, settings, plan)
         self.watch = Watch(windows, sampler, settings, plan)
+        held_out = curriculum.held_out
+        self.validation = None if held_out is None else Validation(held_out, settings)
         self.log = RunLog(windows, settings.seed)
 
     def look_after(self, step: int, result: StepResult) -> None:
@@ -130,6 +137,14 @@ class _State:
         self.feed.refresh(self.jepa, step)
         if self.watch.due(step):
             self.watch.act(step, self.jepa, self.log)
+
+    def validate(self, step: int) -> float | None:
+        """Mean loss of the held-out windows, where due."""
+        every = self.settings.validate_every
+        if self.validation is None or not every:
+            return None
+        due = step % every == 0 or step == self.settings.steps
+        return self.validation(self.jepa, step) if due else None
 
     def save(self, run: Path, step: int) -> None:
         """Write tables, then the checkpoint."""

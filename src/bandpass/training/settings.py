@@ -35,6 +35,8 @@ class TrainSettings:
         seed: Seeds weights, draws, masks and projections.
         log_every: Steps between rows of ``metrics.parquet``.
         checkpoint_every: Steps between checkpoints; the last step always leaves one.
+        validate_every: Steps between measurements of the loss on the same 512 held-out windows; 0
+            for none.
         keep: Checkpoints, evenly spaced over the run, that are kept beside the newest two.
         pool: Candidates a slot; above 1 all are scored by the teacher and one is trained on.
         rescore_every: Steps between refreshes, which score a batch of the windows whose scores
@@ -67,6 +69,7 @@ class TrainSettings:
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 200
+    validate_every: int = 0
     keep: int = 0
     pool: int = 1
     rescore_every: int = 0
@@ -89,7 +92,8 @@ class TrainSettings:
         for name in ("steps", "log_every", "checkpoint_every", "pool"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("workers", "keep", "rescore_every", "guard_every", "guard_labels", "balance"):
+        whole = ("workers", "validate_every", "keep", "rescore_every", "guard_every")
+        for name in (*whole, "guard_labels", "balance"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         wanted = {

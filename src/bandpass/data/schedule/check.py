@@ -39,10 +39,11 @@ def verify_windows(
     if first != len(store.runs):
         raise StoreError(f"{store.path}: {len(store.runs)} runs, windows have {first}: {MEND}")
     for entry, found in zip(store.manifest["datasets"], counts.tolist(), strict=True):
-        if list(entry["windows"].values()) != found:
+        told = entry["windows"]
+        if list(told.values()) != found:
             raise StoreError(
                 f"{store.path}: {entry['name']} has {found[RECORD_WINDOW]} record and "
-                f"{found[ACTOR_DAY]} actor_day windows, the manifest says {entry['windows']}: {MEND}"
+                f"{found[ACTOR_DAY]} actor_day windows, the manifest says {told}: {MEND}"
             )
 
 

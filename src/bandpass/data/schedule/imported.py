@@ -174,20 +174,21 @@ class _Dataset:
     def entry(self, name: str) -> Mapping[str, Any]:
         """What the manifest says of the dataset."""
         source = SCHEDULE_SOURCES.get(name)
-        days = self.days and [date.fromordinal(day + EPOCH).isoformat() for day in self.days]
+        days = [date.fromordinal(day + EPOCH).isoformat() for day in self.days or ()]
         files = [
-            {"name": path.name, "bytes": path.stat().st_size, "records": number}
+            {"name": path.name, "files": 1, "bytes": path.stat().st_size, "records": number}
             for path, number in self.files.items()
         ]
         return {
             "name": name,
+            "title": source.title if source else name,
             "licence": source.licence if source else "unknown",
             "files": files,
             "records": self.windows[KINDS.index("record")],
             "duplicates": self.duplicates,
             "windows": dict(zip(KINDS, self.windows, strict=True)),
             "events": self.events,
-            "days": days,
+            "days": days or [None, None],
             "undated": self.undated,
             "timeless": self.timeless,
             "malformed": {},

@@ -5,11 +5,11 @@ import json
 import re
 from array import array
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, time
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from bandpass.data.schedule.tokens import (
     faults,
     sparse,
 )
-from bandpass.data.series import DataError
 
 CHUNK = 1024
 """Windows that are held at a time."""
@@ -123,7 +122,8 @@ def read_windows(
         numbers.append(number)
         if len(lines) == CHUNK:
             yield _sparse(lines, numbers, tokens, file.name, malformed)
-            lines, numbers = [], []
+            lines.clear()
+            numbers.clear()
     yield _sparse(lines, numbers, tokens[: len(lines)], file.name, malformed)
 
 
@@ -171,7 +171,7 @@ def _midnights(day: int) -> tuple[str, str]:
     return f'"{first}T00:00:00Z"', f'"{date.fromordinal(day + 1 + EPOCH)}T00:00:00Z"'
 
 
-def _line(content: dict[str, Any]) -> tuple[Line, np.ndarray]:
+def _line(content: dict[str, object]) -> tuple[Line, np.ndarray]:
     """Check a line as far as it can be without its tokens' values."""
     for field in FIELDS:
         if field not in content:
@@ -181,10 +181,11 @@ def _line(content: dict[str, Any]) -> tuple[Line, np.ndarray]:
         raise Unusable("dataset is no name")
     if kind not in KINDS:
         raise Unusable(f"window_kind is none of {', '.join(KINDS)}")
-    events = metadata.get("events") if isinstance(metadata, dict) else None
+    if not isinstance(metadata, dict):
+        raise Unusable("metadata is no object")
+    actor, events = metadata.get("actor"), metadata.get("events")
     if type(events) is not int or not 0 < events <= MOST_EVENTS:
         raise Unusable(f"metadata.events is no whole number of 1 to {MOST_EVENTS}")
-    actor = metadata.get("actor")
     line = Line(
         dataset,
         KINDS.index(kind),

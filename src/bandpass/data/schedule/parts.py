@@ -87,8 +87,7 @@ class Part:
         """Yield records, their actors, and how many of those each record has."""
         # Mapped here and not kept: a dataset has more parts than a process can open files.
         records, actors, counts = (
-            np.load(self.path / f"{name}.npy", mmap_mode="r")
-            for name in _COLUMNS
+            np.load(self.path / f"{name}.npy", mmap_mode="r") for name in _COLUMNS
         )
         seen = 0
         for start in range(0, len(records), size):

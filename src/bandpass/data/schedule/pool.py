@@ -56,7 +56,7 @@ def write_parts(
             "the same command with fewer --workers goes on from here"
         ) from error
     finally:
-        shared[_STOP] = 1
+        shared.get_obj()[_STOP] = 1  # without the lock: a killed process may hold it
         pool.shutdown(cancel_futures=True)
 
 
@@ -64,7 +64,7 @@ def _watch(futures: Iterable["Future[None]"], shared: "SynchronizedArray[int]", 
     pending, seen = set(futures), [0, 0, 0]
     while pending:
         done, pending = wait(pending, _EVERY, FIRST_COMPLETED)
-        now = shared[:_STOP]
+        now = shared.get_obj()[:_STOP]
         tell(now[0] - seen[0], now[1] - seen[1], now[2] - seen[2])
         seen = now
         for future in done:

@@ -52,6 +52,7 @@ EMPTY[:, :2] = POSITIONS
 _FLAGS = np.zeros((128, len(FLAGS)), np.float32)
 _FLAGS[:] = np.arange(128)[:, None] >> np.arange(len(FLAGS)) & 1
 _FIRST_FLAG, _FIRST_AMOUNT = FEATURES.index(FLAGS[0]), FEATURES.index(AMOUNTS[0])
+_AMOUNTS_AT = RUN.itemsize - 2 * len(AMOUNTS)
 _TOLERANCE = 1e-6 + 0.5 / SCALE
 
 
@@ -67,21 +68,15 @@ def dense(runs: np.ndarray, window: np.ndarray, out: np.ndarray) -> np.ndarray:
         ``out``.
     """
     out[:] = EMPTY
+    values = np.zeros((len(runs), len(FEATURES) - _FIRST_FLAG), np.float32)
+    values[:, : len(FLAGS)] = _FLAGS[runs["what"]]
+    amounts = runs.view(np.uint8).reshape(len(runs), RUN.itemsize)[:, _AMOUNTS_AT:]
+    values[:, len(FLAGS) : -1] = np.ascontiguousarray(amounts).view("<u2")  # six columns at once
+    values[:, len(FLAGS) :] /= np.float32(SCALE)
     length = runs["slots"].astype(np.int64)
-    slot = runs["slot"].astype(np.int64)
-    values = np.zeros((len(runs), len(FEATURES)), np.float32)
-    values[:, _FIRST_FLAG:_FIRST_AMOUNT] = _FLAGS[runs["what"]]
-    for place, name in enumerate(AMOUNTS, _FIRST_AMOUNT):
-        values[:, place] = runs[name]
-    values[:, _FIRST_AMOUNT:] /= np.float32(SCALE)
-    row = window * SLOTS + slot
-    if (length != 1).any():
-        before = np.cumsum(length) - length
-        inside = np.arange(length.sum()) - np.repeat(before, length)
-        row, slot = np.repeat(row, length) + inside, np.repeat(slot, length) + inside
-        values = np.repeat(values, length, axis=0)
-    values[:, :2] = POSITIONS[slot]
-    out.reshape(-1, len(FEATURES))[row] = values
+    first = window * SLOTS + runs["slot"] - (np.cumsum(length) - length)
+    row = np.repeat(first, length) + np.arange(length.sum())
+    out.reshape(-1, len(FEATURES))[row, _FIRST_FLAG:] = np.repeat(values, length, axis=0)
     return out
 
 
@@ -137,6 +132,22 @@ def join(places: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     for place, name in enumerate(("what", *AMOUNTS)):
         runs[name] = slots[first, place]
     return runs, places[first] // SLOTS
+
+
+def faults(tokens: np.ndarray) -> dict[str, np.ndarray]:
+    """What no window can have: (B, SLOTS, 16) bool each, by what is wrong with a value."""
+    binary = tokens[:, :, _FIRST_FLAG:_FIRST_AMOUNT]
+    found = {
+        "is not in [0, 1]": ~((tokens >= 0) & (tokens <= 1)),  # NaN is not either
+        "is not i / 95 in slot i": np.zeros(tokens.shape, bool),
+        "is neither 0 nor 1": np.zeros(tokens.shape, bool),
+        "is not 0, and it is reserved": np.zeros(tokens.shape, bool),
+    }
+    far, flag, reserved = list(found.values())[1:]
+    far[:, :, :2] = np.abs(tokens[:, :, :2] - POSITIONS) > _TOLERANCE
+    flag[:, :, _FIRST_FLAG:_FIRST_AMOUNT] = (binary != 0) & (binary != 1)
+    reserved[:, :, -1] = tokens[:, :, -1] != 0
+    return found
 
 
 def _check(tokens: np.ndarray) -> None:

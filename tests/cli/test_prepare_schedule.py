@@ -1,0 +1,147 @@
+"""`bandpass prepare schedule` on raw files in the real formats, as a person types it."""
+
+import io
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bandpass.cli import schedule
+from bandpass.data import open_store
+from bandpass.data.schedule.prepare import CHECKING, READING, Seen
+from bandpass.data.schedule.sources import SCHEDULE_SOURCES
+
+MAKE = Path(__file__).parents[1] / "data" / "schedule"
+SOME = ("gharchive", "ms_latte", "public_jira")
+
+
+@pytest.fixture
+def raw(tmp_path) -> Path:
+    """A look-alike of each of three datasets, in its folder."""
+    for name in SOME:
+        folder = tmp_path / "raw" / name
+        folder.mkdir(parents=True)
+        runpy.run_path(str(MAKE / name / "make.py"))["write"](folder)
+    return tmp_path / "raw"
+
+
+def test_all_that_is_there_is_read_and_the_rest_is_named_with_its_reason(bandpass, raw, tmp_path):
+    words = ("--dataset", "all", "--raw", raw, "--workers", 1, "--store", tmp_path / "store")
+    made = bandpass("prepare", "schedule", *words)
+    assert (made.code, made.err) == (0, "")
+    store = open_store(tmp_path / "store")
+    assert store.datasets == list(SCHEDULE_SOURCES)
+    assert f"made a key for the identifiers, {tmp_path / 'store.key'}" in made.out
+    for entry in store.manifest["datasets"]:
+        counts = [*entry["windows"].values(), *(day or "-" for day in entry["days"])]
+        assert re.search(rf"{entry['name']} .*" + r"\s+".join(map(str, counts)), made.out)
+        assert (entry["name"] in SOME) == bool(entry["records"])
+    assert "epa: no raw files\n" in made.out
+    blocked = SCHEDULE_SOURCES["blocked_sources"].blocked
+    assert f"blocked_sources: {blocked}\n" in made.out
+    assert re.search(
+        r"gharchive: left out: .*1 not JSON.*; first 2015-01-01-0\.json\.gz:4, ", made.out
+    )
+
+
+def test_datasets_are_named_one_by_one_or_with_commas(bandpass, raw, tmp_path):
+    words = ("prepare", "schedule", "--raw", raw, "--workers", 1, "--key", tmp_path / "key")
+    (tmp_path / "key").write_bytes(bytes(32))
+    for number, names in enumerate((["public_jira,gharchive"], ["public_jira", "gharchive"])):
+        given = [word for name in names for word in ("--dataset", name)]
+        assert bandpass(*words, *given, "--store", tmp_path / f"{number}").code == 0
+    one, two = (open_store(tmp_path / f"{number}") for number in range(2))
+    assert one.hash == two.hash
+    assert one.datasets == ["gharchive", "public_jira"], "in their own order"
+    assert not list(tmp_path.glob("?.key")), "none is made where one is given"
+    assert bandpass(*words, "--dataset", "ms_latte", "--store", tmp_path / "1").code == 1
+    again = ("--dataset", "ms_latte", "--store", tmp_path / "1", "--overwrite")
+    assert bandpass(*words, *again).code == 0
+    assert open_store(tmp_path / "1").datasets == ["ms_latte"]
+
+
+def test_what_is_left_of_a_damaged_file_is_kept_on_demand_only(bandpass, raw, tmp_path):
+    file = raw / "public_jira" / "issues_full.jsonl.gz"
+    file.write_bytes(file.read_bytes()[:-20])
+    words = ("prepare", "schedule", "--raw", raw, "--workers", 1, "--store", tmp_path / "store")
+    failed = bandpass(*words)
+    assert failed.code == 1
+    assert re.fullmatch(rf"error: {file}: .*download the file again\n", failed.err)
+    kept = bandpass(*words, "keep_damaged=true")
+    assert kept.code == 0
+    assert "files were read before" in kept.out
+    assert "1 damaged file" in kept.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--dataset", "ms_late"], "no schedule source 'ms_late': did you mean 'ms_latte'"),
+        (["--dataset", "all,ms_latte"], "--dataset all takes no other name"),
+        (["--dataset", "enron_snap"], r"'enron_snap' cannot be read: no raw files in .*it should"),
+        (["--dataset", "blocked_sources"], "'blocked_sources' cannot be read: no public dump"),
+        (["keep=true"], "schedule has no option 'keep': it takes keep_damaged"),
+        (["keep_damaged=perhaps"], "option keep_damaged='perhaps': must be one of true"),
+        (["--key", "nowhere"], "the key nowhere cannot be read"),
+        (["--raw", "nowhere"], "nowhere is no folder"),
+    ],
+)
+def test_expected_problems_are_one_line(bandpass, raw, tmp_path, words, message):
+    failed = bandpass("prepare", "schedule", "--raw", raw, "--store", tmp_path / "s", *words)
+    assert failed.code == 1
+    assert failed.err.startswith("error: ")
+    assert failed.err.count("\n") == 1, failed.err
+    assert re.search(message, failed.err), failed.err
+    assert not (tmp_path / "s").exists()
+    assert not list(tmp_path.glob("*.key"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["schedule"], "say where with --raw DIR"),
+        (["schedule", "--raw", ".", "--workers", "0"], "greater than or equal to 1"),
+        (["plant", "--workers", "2"], "only"),
+        (["plant", "--dataset", "epa"], "only"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(bandpass, tmp_path, words, message):
+    failed = bandpass("prepare", *words, "--store", tmp_path / "s")
+    assert failed.code == 2
+    assert message in failed.err
+
+
+def test_sources_lists_the_datasets_and_why_some_are_blocked(bandpass):
+    out = re.sub(r"\s+", " ", bandpass("sources").out)
+    for source in SCHEDULE_SOURCES.values():
+        assert f"{source.name} schedule, {source.title} licence {source.licence}" in out
+        assert not source.blocked or f"blocked {source.blocked}" in out
+
+
+def shown(*seen: Seen, terminal: bool) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, color_system=None, width=150)
+    with schedule.progress(console) as told:
+        for each in seen:
+            told(each)
+    return file.getvalue()
+
+
+def test_a_terminal_shows_a_bar_for_each_stage():
+    seen = [Seen(READING, n, 100, n, 10 * n) for n in (0, 50, 100)] + [Seen(CHECKING, 9, 9)]
+    out = shown(*seen, terminal=True)
+    assert re.search(r"reading .*100% 100 files, 1,000 records, [\d,]+/s", out)
+    assert re.search(r"checking .*100% 9 windows", out)
+
+
+def test_without_a_terminal_a_line_is_printed_now_and_then(monkeypatch):
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: float(next(clock)))
+    seen = [Seen(READING, 500 + n, 1000, n, 10 * n, "made it" if n == 0 else "") for n in range(9)]
+    lines = shown(*seen, terminal=False).splitlines()
+    assert lines[0] == "made it"
+    assert 2 <= len(lines) - 1 < 9
+    last = r"reading 5\d%  \d files, \d0 records, [\d,]+/s  ETA (\d+) s"
+    assert all(re.fullmatch(last, line) for line in lines[1:])

@@ -47,7 +47,7 @@ def test_sparse_forward_hides_the_other_tokens_from_the_target_too(build, window
     assert sparse.errors.shape == whole.errors.shape
     torch.testing.assert_close(sparse.foreseen, whole.foreseen)
     index = torch.cat([few.context, few.target], dim=1)
-    alone = jepa.target.normalise(jepa.target(jepa.encoder, values, observed, index))
+    alone = jepa.target.normalise(jepa.target(jepa.encoder, values, observed, index), index)
     torch.testing.assert_close(sparse.wanted, alone[:, few.context.shape[1] :])
 
 

@@ -148,7 +148,7 @@ class JEPA(nn.Module):
         seen = torch.cat([mask.context, mask.target], dim=1) if sparse else None
         if tokens is None:
             tokens = self.target(self.encoder, values, observed, seen)
-        normal = self.target.normalise(tokens)
+        normal = self.target.normalise(tokens, seen)
         wanted = normal[:, mask.context.shape[1] :] if sparse else take(normal, mask.target)
         foreseen = errors = None
         prediction = values.new_zeros(len(values))

@@ -16,6 +16,15 @@ from torch.nn import functional as F
 from bandpass._types import Observed, TokenIndex, Tokens, Windows
 from bandpass.models.encoder import PatchEncoder, take
 
+RENEWAL = 0.1
+"""Share that a batch has in the running statistics of a standardised target."""
+
+FAINT = 0.1
+"""Of the mean deviation, added to every one: noise shall not be blown up to a signal."""
+
+EXTREME = 5.0
+"""Deviations at which a standardised target is cut."""
+
 
 def layer_norm(tokens: Tokens) -> Tokens:
     """Layer-norm without affine, so that no direction can grow without bound."""
@@ -36,7 +45,7 @@ class EMATeacher(nn.Module):
         self.encoder = copy.deepcopy(encoder).requires_grad_(requires_grad=False)
 
     @torch.no_grad()
-    def update(self, encoder: PatchEncoder, momentum: float) -> None:
+    def update(self, encoder: PatchEncoder, momentum: float, tokens: Tokens | None = None) -> None:
         """Move the teacher toward ``encoder``: ``teacher <- m teacher + (1 - m) encoder``."""
         slow: list[Tensor] = list(self.encoder.parameters())
         fast: list[Tensor] = list(encoder.parameters())
@@ -53,7 +62,7 @@ class EMATeacher(nn.Module):
         """Encode the window, or only the tokens in ``keep``, with the teacher; no gradient."""
         return self.encoder(values, observed, keep)
 
-    def normalise(self, tokens: Tokens) -> Tokens:
+    def normalise(self, tokens: Tokens, keep: TokenIndex | None = None) -> Tokens:
         """Layer-norm without affine."""
         return layer_norm(tokens)
 
@@ -65,9 +74,50 @@ class RawTeacher(EMATeacher):
     reference does (``docs/schedule.md``). Layer-normed targets cannot.
     """
 
-    def normalise(self, tokens: Tokens) -> Tokens:
+    def normalise(self, tokens: Tokens, keep: TokenIndex | None = None) -> Tokens:
         """Leave the tokens as they are."""
         return tokens
+
+
+class StandardTeacher(EMATeacher):
+    """Tokens of the teacher, every dimension standardised at every place of the window.
+
+    Where windows are mostly alike, such as days that are mostly empty, nearly all that a token
+    holds is its place, and a predictor that knows the places has a low error already. What is left
+    after each place's mean is what tells windows apart, and it cannot be made small by shrinking.
+
+    Mean and deviation are running ones over the batches of the training, so that the target of a
+    window does not depend on the others of its batch.
+
+    Args:
+        encoder: The encoder that is trained; it is copied.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, encoder: PatchEncoder) -> None:
+        super().__init__(encoder)
+        self.register_buffer("mean", torch.zeros_like(encoder.positions))
+        self.register_buffer("variance", torch.ones_like(encoder.positions))
+
+    @torch.no_grad()
+    def update(self, encoder: PatchEncoder, momentum: float, tokens: Tokens | None = None) -> None:
+        """Move the teacher toward ``encoder``, and the running statistics toward ``tokens``."""
+        super().update(encoder, momentum)
+        if tokens is not None:
+            self.mean.lerp_(tokens.float().mean(dim=0), RENEWAL)
+            self.variance.lerp_(tokens.float().var(dim=0, correction=0), RENEWAL)
+
+    def normalise(self, tokens: Tokens, keep: TokenIndex | None = None) -> Tokens:
+        """Standardise by place; dimensions that hardly vary stay small, and nothing is extreme."""
+        deviation = self.variance.sqrt()
+        scale = deviation + FAINT * deviation.mean()
+        mean = self.mean.expand(len(tokens), -1, -1)
+        scale = scale.expand(len(tokens), -1, -1)
+        if keep is not None:
+            mean, scale = take(mean, keep), take(scale, keep)
+        return ((tokens - mean) / scale).clamp(-EXTREME, EXTREME)
 
 
 class LayerTeacher(EMATeacher):
@@ -140,7 +190,7 @@ class SameEncoder(nn.Module):
     def __init__(self, encoder: PatchEncoder) -> None:
         super().__init__()
 
-    def update(self, encoder: PatchEncoder, momentum: float) -> None:
+    def update(self, encoder: PatchEncoder, momentum: float, tokens: Tokens | None = None) -> None:
         """Nothing to move."""
 
     def forward(
@@ -153,7 +203,7 @@ class SameEncoder(nn.Module):
         """Encode the window; the gradient flows into the encoder."""
         return encoder(values, observed, keep)
 
-    def normalise(self, tokens: Tokens) -> Tokens:
+    def normalise(self, tokens: Tokens, keep: TokenIndex | None = None) -> Tokens:
         """Leave the tokens as they are: the regulariser owns their law."""
         return tokens
 
@@ -174,7 +224,7 @@ class PatchTarget(nn.Module):
     def __init__(self, encoder: PatchEncoder) -> None:
         super().__init__()
 
-    def update(self, encoder: PatchEncoder, momentum: float) -> None:
+    def update(self, encoder: PatchEncoder, momentum: float, tokens: Tokens | None = None) -> None:
         """Nothing to move."""
 
     @torch.no_grad()
@@ -189,7 +239,7 @@ class PatchTarget(nn.Module):
         tokens = encoder.patches(values, observed)
         return tokens if keep is None else take(tokens, keep)
 
-    def normalise(self, tokens: Tokens) -> Tokens:
+    def normalise(self, tokens: Tokens, keep: TokenIndex | None = None) -> Tokens:
         """Layer-norm without affine."""
         return layer_norm(tokens)
 
@@ -200,6 +250,7 @@ TARGETS: dict[str, Callable[[PatchEncoder], Target]] = {
     "ema-raw": RawTeacher,
     "same-encoder": SameEncoder,
     "patch": PatchTarget,
+    "ema-standard": StandardTeacher,
     "layer": LayerTeacher,
     "contextual": ContextualTeacher,
 }

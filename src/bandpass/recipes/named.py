@@ -79,7 +79,7 @@ SCHEDULE_LARGE = Recipe(
     source="schedule",
     windows=SCHEDULE.windows,
     schedule=ScheduleCut(kind="actor_day", split="honest", whole_days=False),
-    model=day_model(4, 96),
+    model=replace(day_model(4, 96), target="ema-standard"),
     train=TrainSettings(
         steps=2000,
         batch=64,

@@ -20,7 +20,7 @@ from bandpass.report.tables import Columns, Run, rows
 
 PRETRAINED = "pretrained"
 PAINT = {PRETRAINED: "c1", "random-init": "c0", "raw": "c5", "raw+hourly": "c2"}
-RIVALS = ("random-init", "raw+hourly")
+RIVALS = ("random-init", "raw", "raw+hourly")
 REPLACED = "replaced"
 """Begins the note of a probe that a control answers already."""
 
@@ -190,7 +190,7 @@ def _differences(asked: list[Asked]) -> Picture:
     with panel(width=6.4, height=0.9 + 0.34 * len(asked)) as (figure, axes):
         axes.axvline(0, color=colour("muted"), linewidth=0.9)
         for y, probe in enumerate(reversed(asked)):
-            for shift, name in zip((0.14, -0.14), RIVALS, strict=True):
+            for shift, name in zip((0.2, 0.0, -0.2), RIVALS, strict=True):
                 answer, paint = probe.differences[name], colour(PAINT[name])
                 axes.hlines(y + shift, answer.low, answer.high, color=paint, linewidth=2.2)
                 label = f"pretrained - {name}" if y == 0 else None

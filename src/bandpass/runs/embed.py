@@ -44,7 +44,7 @@ def embed(
         path: The run directory.
         store: Any store with the channels the run was trained on.
         out: The file to write; it appears when everything is in it.
-        pooling: "mean" or "mean+std" over the tokens of a window.
+        pooling: What is taken over the tokens of a window, a name in ``POOLINGS``.
         on_windows: Told how many windows of how many are done.
 
     Returns:
@@ -64,7 +64,7 @@ def embed(
         )
     jepa = run.load_jepa(trained_on)
     corpora = _corpora(run.recipe, store)
-    width = jepa.settings.encoder.dim * (2 if pooling == "mean+std" else 1)
+    width = jepa.settings.encoder.dim * len(pooling.split("+"))
     total = sum(len(windows) for windows in corpora)
 
     def write(partial: Path) -> None:

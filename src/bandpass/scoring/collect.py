@@ -53,7 +53,7 @@ def teacher_embedding(
     if cost is not None:
         cost.windows += len(values)
         cost.teacher(jepa, len(index), index.shape[1])
-    return pool(jepa.target.normalise(tokens))
+    return pool(jepa.target.normalise(tokens, seen))
 
 
 @torch.no_grad()

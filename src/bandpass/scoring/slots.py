@@ -141,9 +141,11 @@ class SlotEncoder:
         """Concatenate what is made of some windows at a time: values, presence, which they are."""
         if tokens.shape[1:] != EMPTY.shape:
             raise DataError(f"tokens have shape {tokens.shape}, windows (B, {SLOTS}, 16)")
+        if not len(tokens):  # nothing, of the shape that something would have
+            return self._each(EMPTY[None], make)[:0]
         device = self._jepa.device
         found: list[np.ndarray] = []
-        for start in range(0, max(len(tokens), 1), BATCH):  # none has a shape too
+        for start in range(0, len(tokens), BATCH):
             at = slice(start, start + BATCH)
             values = torch.from_numpy(np.array(tokens[at], np.float32)).to(device)
             seen = torch.ones(1, 1, 1, dtype=torch.bool, device=device).expand_as(values)

@@ -68,6 +68,10 @@ def target_surprise(
     return {name: _residual(features, found, half) for name, found in targets.items()}
 
 
+SCALED = ("ema-raw", "ema-standard")
+"""Targets that are the tokens of ``ema`` on another scale: the same to a linear readout."""
+
+
 @torch.no_grad()
 def _hidden_tokens(
     jepa: JEPA, windows: Corpus, ids: np.ndarray, mask_ratio: float, seed: int
@@ -75,7 +79,11 @@ def _hidden_tokens(
     """(n, N, width) features of the hidden tokens, and (n, N, D) of each target."""
     one = MASKS["span"](1, jepa.tokens, mask_ratio, Generator().manual_seed(seed))
     teacher = jepa.target.encoder if isinstance(jepa.target, EMATeacher) else jepa.encoder
-    built = {name: build(teacher).to(jepa.device) for name, build in TARGETS.items()}
+    built = {
+        name: build(teacher).to(jepa.device)
+        for name, build in TARGETS.items()
+        if name not in SCALED
+    }
 
     found: dict[str, list[np.ndarray]] = {name: [] for name in built}
     features: list[np.ndarray] = []

@@ -79,7 +79,7 @@ def train_step(
     optimizer.step()
     fraction = step / settings.steps
     momentum = cosine(fraction, start=settings.momentum, end=settings.final_momentum)
-    jepa.target.update(jepa.encoder, momentum)
+    jepa.target.update(jepa.encoder, momentum, output.tokens.detach())
     feed.follow(jepa, batch, output)
 
     return StepResult(

@@ -26,7 +26,8 @@ def sides(windows: np.ndarray, rule: str, seed: int) -> np.ndarray:
 
     ``honest``: test is what people who were held out did in the time that was held out, and train
     what the others did before; the rest is on neither side. What has no date is split by actor, and
-    what has no actor by itself.
+    what has no actor by itself. A dataset of a single day is all for training: with no time between
+    them, one event would be part of days on both sides.
 
     Args:
         windows: (n,) of ``store.WINDOW``.
@@ -45,14 +46,26 @@ def sides(windows: np.ndarray, rule: str, seed: int) -> np.ndarray:
         own = windows["dataset"] == dataset
         dated = own & (day != UNDATED)
         if dated.any():
-            last = np.quantile(day[dated], 1 - LATEST, method="lower")
-            later[dated] = day[dated] > last
-            if not later[dated].any() or later[dated].all():  # all on one day
-                later[dated] = stranger[dated]
+            cut = _cut(day[dated])
+            several = cut > day[dated].min()
+            later[dated] = several & (day[dated] >= cut)
+            stranger[dated] &= several
     found = np.full(len(windows), NEITHER, np.uint8)
     found[stranger & later] = TEST
     found[~stranger & ~later] = TRAIN
     return found
+
+
+def _cut(days: np.ndarray) -> int:
+    """First day of the held-out time: as near ``LATEST`` of the windows as days allow.
+
+    It is never the first day of all, unless that is the only one.
+    """
+    each, count = np.unique(days, return_counts=True)
+    if len(each) == 1:
+        return int(each[0])
+    share = 1 - np.cumsum(count)[:-1] / len(days)  # of what would be later, day by day
+    return int(each[1 + np.argmin(np.abs(share - LATEST))])
 
 
 def _uniform(hashes: np.ndarray, seed: int) -> np.ndarray:

@@ -52,6 +52,8 @@ class ScheduleCut:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, all, got {self.kind!r}")
         if self.split not in splits.RULES:
             raise ValueError(f"split must be one of {', '.join(splits.RULES)}, got {self.split!r}")
+        if self.split_seed < 0:
+            raise ValueError(f"split_seed must be at least 0, got {self.split_seed}")
         if not 0 <= self.timeless <= 1:
             raise ValueError(f"timeless must be in [0, 1], got {self.timeless}")
 

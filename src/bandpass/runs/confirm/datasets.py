@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandpass.data import DataError
-from bandpass.data.schedule import splits
-from bandpass.data.schedule.store import KINDS, RECORD_WINDOW, ScheduleStore
+from bandpass.data.schedule.store import RECORD_WINDOW, ScheduleStore
 from bandpass.data.schedule.windows import ScheduleWindows
 from bandpass.recipes import Recipe
 from bandpass.recipes.recipe import nearest
@@ -19,6 +18,10 @@ COMBINED = "combined"
 
 FEWEST = 50
 """Records that a dataset must have for runs of its own."""
+
+
+BATCHES = 3
+"""Batches that the windows of a dataset must fill, those of both sides of a split together."""
 
 
 @dataclass(frozen=True)
@@ -57,35 +60,20 @@ def choose(recipe: Recipe, store: ScheduleStore) -> list[str]:
     return chosen
 
 
-def too_small(
-    chosen: list[str], recipe: Recipe, store: ScheduleStore, passes: int
-) -> Iterator[LeftOut]:
-    """Datasets with too few records, or too few windows in one of the passes."""
+def too_small(chosen: list[str], recipe: Recipe, store: ScheduleStore) -> Iterator[LeftOut]:
+    """Datasets with too few records, or too few windows of the recipe's cut, in any pass."""
     about = store.windows
     records = np.bincount(about["dataset"][about["kind"] == RECORD_WINDOW], minlength=256)
-    fewest = np.min([_windows(recipe, store, seed) for seed in range(passes)], axis=0)
+    every = ScheduleWindows(store, None, recipe.schedule)
+    windows = np.bincount(every.entities(), minlength=256)
+    least = BATCHES * recipe.train.batch
     for name in chosen:
         place = store.datasets.index(name)
-        count, (train, test) = int(records[place]), fewest[place].tolist()
-        why = ""
+        count = int(records[place])
         if count < FEWEST:
-            why = f"fewer than {FEWEST} records"
-        elif train < recipe.train.batch:
-            why = f"{train} training windows, a batch takes {recipe.train.batch}"
-        elif not test:
-            why = "nothing is held out"
-        if why:
-            yield LeftOut(name, count, why)
-
-
-def _windows(recipe: Recipe, store: ScheduleStore, seed: int) -> np.ndarray:
-    """(256, 2) windows of every dataset in a pass, to train on and held out."""
-    cut, about = recipe.schedule, store.windows
-    side = splits.sides(about, cut.split, seed)
-    if cut.kind != "all":
-        side = np.where(about["kind"] == KINDS.index(cut.kind), side, splits.NEITHER)
-    counts = np.bincount(about["dataset"].astype(np.int64) * 3 + side, minlength=256 * 3)
-    return counts.reshape(256, 3)[:, [splits.TRAIN, splits.TEST]]
+            yield LeftOut(name, count, f"fewer than {FEWEST} records")
+        elif windows[place] < least:
+            yield LeftOut(name, count, f"{windows[place]} windows to split, {least} are needed")
 
 
 def by_dataset(recipe: Recipe, store: ScheduleStore) -> dict[str, int]:

@@ -22,10 +22,10 @@ from bandpass.runs.tasks import Row
 from bandpass.training import CheckpointError, DeviceError, Diverged
 from bandpass.training.interrupt import interruptible
 
-OWN = (CheckpointError, Diverged, RunError)
+OWN = (CheckpointError, DataError, Diverged, RunError)
 """Errors of one run alone."""
 
-EVERYBODYS = (DataError, DeviceError, OSError, RecipeError, StoreError)
+EVERYBODYS = (DeviceError, OSError, RecipeError, StoreError)
 """Errors that the other runs would meet too."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -122,7 +122,9 @@ def _hear(line: Connection, cell: Cell, listener: Listener, told: bool) -> bool:
     if kind == _LOG:
         listener.log(cell, content)
         return False
-    if kind == _ROW and content is not None:
+    if kind == _ROW and content is None and not told:  # somebody stopped that process alone
+        listener.failed(cell, "its process was stopped; it is saved and can be continued")
+    elif kind == _ROW and content is not None:
         listener.row(cell, content)
     if kind == _FAILED:
         listener.failed(cell, content)

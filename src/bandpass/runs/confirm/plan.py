@@ -110,15 +110,17 @@ def plan(
     recipe = _seeded(recipe, 0, recipe.schedule.datasets)
     _refuse_another(out, recipe, store)
     chosen = choose(recipe, store)
-    left_out = tuple(too_small(chosen, recipe, store, passes))
+    left_out = tuple(too_small(chosen, recipe, store))
     few = {each.name for each in left_out}
     apart = [name for name in chosen if name not in few]
     if combined_only or len(chosen) == 1:
         apart.clear()
+    every = np.array(chosen, object)
     cells: list[Cell] = []
     for number in range(passes):
-        shuffled = np.random.default_rng(number).permutation(np.array(apart, object)).tolist()
-        for order, name in enumerate([*shuffled, COMBINED]):
+        shuffled = np.random.default_rng(number).permutation(every).tolist()
+        own = [name for name in shuffled if name in apart]
+        for order, name in enumerate([*own, COMBINED]):
             datasets = recipe.schedule.datasets if name == COMBINED else (name,)
             variant = _seeded(recipe, number, datasets)
             cells.append(Cell(number, order, name, variant, out / f"pass-{number}" / name))

@@ -13,7 +13,7 @@ Encode = Callable[[Tensor], Tensor]
 
 PRETRAINED, RANDOM, RAW, HOURLY = "pretrained", "random-init", "raw", "raw+hourly"
 CONTROLS = (RANDOM, RAW, HOURLY)
-RIVALS = (RANDOM, HOURLY)
+RIVALS = (RANDOM, RAW, HOURLY)
 """Controls that an encoder has to beat."""
 
 

@@ -39,12 +39,12 @@ def held_out_losses(run: Run, batches: int = 0) -> list[Row]:
     The trained model and a fresh one of the same recipe are each asked for their own targets,
     under the masks of training, drawn from the seed of the recipe. The other predictors answer for
     the trained model's targets at the very same hidden positions: the mean of all target tokens of
-    the training windows; that mean for each position; and an encoder that sees nothing, whose
-    targets are what their position says, so that its loss is 0.
+    the training windows; that mean for each position in each dataset; and an encoder that sees
+    nothing, whose targets are what their position says, so that its loss is 0.
 
     A variance is a mean over hidden tokens and dimensions. ``explained`` is 1 - mse / variance;
-    ``explained_beyond_position`` takes for variance what is left about the mean of each position,
-    for a dataset about its own means. Both come from squared errors, whatever the recipe trains
+    ``explained_beyond_position`` takes for variance what is left about the mean of each position in
+    each dataset. Both come from squared errors, whatever the recipe trains
     on.
 
     Args:
@@ -68,7 +68,7 @@ def held_out_losses(run: Run, batches: int = 0) -> list[Row]:
         raise RunError(f"{run.path} is no run on schedules: {store.path} holds series")
     jepa = run.load_jepa(store)
     fresh = build_jepa(run.recipe, len(store.channels)).eval().to(jepa.device)
-    means = position_means(jepa, train, _chosen(train, 0, run.recipe.train.seed))
+    means = mean_targets(jepa, train, _chosen(train, 0, run.recipe.train.seed))
     ids = _chosen(test, batches, run.recipe.train.seed)
     found = _Losses(store.entity_names, means, jepa)
     with torch.no_grad():
@@ -92,22 +92,32 @@ def measure(rows: list[Row], what: str, metric: str, dataset: str = ALL) -> floa
 
 
 @torch.no_grad()
-def position_means(jepa: JEPA, windows: ScheduleWindows, ids: np.ndarray) -> Tensor:
-    """(tokens, dim) mean target of each position over some windows."""
-    total = torch.zeros((), dtype=torch.float64)
+def mean_targets(jepa: JEPA, windows: ScheduleWindows, ids: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mean target of some windows: (dim) of all, (datasets, tokens, dim) of each position.
+
+    Of a dataset that has no window there, the latter is that over all datasets.
+    """
+    datasets = len(windows.store.entity_names)
+    width = jepa.settings.encoder.dim
+    total = torch.zeros(datasets, jepa.tokens, width, dtype=torch.float64)
     for batch in frozen.batches(windows, ids):
-        total = total + _targets(jepa, batch).double().sum(dim=0).cpu()
-    return (total / len(ids)).float().to(jepa.device)
+        of = torch.from_numpy(windows.entities(batch.draw))
+        total.index_add_(0, of, _targets(jepa, batch).double().cpu())
+    count = torch.from_numpy(np.bincount(windows.entities(ids), minlength=datasets))
+    means = total / count.clamp(min=1)[:, None, None]
+    means[count == 0] = whole = total.sum(dim=0) / len(ids)
+    return whole.mean(dim=0).float().to(jepa.device), means.float().to(jepa.device)
 
 
 class _Losses:
     """Sums of errors by dataset, and what the targets were."""
 
-    def __init__(self, names: list[str], means: Tensor, jepa: JEPA) -> None:
-        self.names, self.means, self.distance = names, means, jepa.distance
+    def __init__(self, names: list[str], means: tuple[Tensor, Tensor], jepa: JEPA) -> None:
+        self.names, self.distance = names, jepa.distance
+        self.mean, self.means = means
         self.count = np.zeros(len(names))
         self.sums: dict[tuple[str, str], np.ndarray] = {}
-        size = (len(names), *means.shape)
+        size = tuple(self.means.shape)
         self.targets = {what: Variance.empty(*size) for what in (TRAINED, FRESH)}
         self.clouds = {what: Cloud() for what in (TRAINED, FRESH)}
 
@@ -121,9 +131,9 @@ class _Losses:
             assert output.foreseen is not None  # a recipe without latents is refused
             self._err(what, dataset, output.foreseen.float(), output.wanted.float())
         trained = outputs[TRAINED]
-        wanted, places = trained.wanted.float(), self.means.expand(len(dataset), -1, -1)
+        wanted, places = trained.wanted.float(), self.means[torch.from_numpy(dataset)]
         self._err(POSITION, dataset, take(places, trained.mask.target), wanted)
-        self._err(MEAN, dataset, self.means.mean(dim=0).expand_as(wanted), wanted)
+        self._err(MEAN, dataset, self.mean.expand_as(wanted), wanted)
 
     def _err(self, what: str, dataset: np.ndarray, said: Tensor, wanted: Tensor) -> None:
         errors = {LOSS: self.distance(said, wanted), MSE: (said - wanted).square().mean(dim=2)}
@@ -182,11 +192,10 @@ def _collapsed_loss(jepa: JEPA, batch: Batch) -> float:
 
 
 def _chosen(windows: ScheduleWindows, batches: int, seed: int) -> np.ndarray:
+    """In random order: a batch has one seed for its masks, and shall not be one dataset."""
     count = BATCH * batches or min(len(windows), MOST)
-    if count == len(windows):
-        return np.arange(count)
     generator = np.random.default_rng([seed, count])
-    return np.sort(generator.choice(len(windows), count, replace=count > len(windows)))
+    return generator.choice(len(windows), count, replace=count > len(windows))
 
 
 def _batches(windows: ScheduleWindows, ids: np.ndarray) -> Iterator[Batch]:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandpass.data.schedule.store import ACTOR_DAY, RECORD_WINDOW
+from bandpass.data.schedule.store import ACTOR_DAY
 from bandpass.data.schedule.tokens import CODE, DEADLINE, FEATURES, SLOTS
 from bandpass.runs.schedule.sample import HOUR, Sample, hours
 
 METRICS = {"binary": "auroc", "regression": "r2", "classes": "accuracy", "retrieval": "mrr"}
 _POSITIONS = ("slot_position", "day_position")
+_SOURCE = ("source_confidence",)
+"""It names the source, and a source may be the answer already."""
+
 _NOON = SLOTS // 2
 _WORK = slice(36, 72)
 """Slots from 9 to 18 o'clock."""
@@ -122,9 +125,7 @@ def _actor(sample: Sample) -> np.ndarray:
 
 
 def _kind(sample: Sample) -> np.ndarray:
-    kind, single = sample.about["kind"], sample.about["events"] == 1
-    asked = (kind == RECORD_WINDOW) | single  # a day of many records is no riddle
-    return np.where(asked, (kind == ACTOR_DAY).astype(np.float64), np.nan)
+    return (sample.about["kind"] == ACTOR_DAY).astype(np.float64)
 
 
 def _source(sample: Sample) -> np.ndarray:
@@ -147,9 +148,15 @@ PROBES: dict[str, Probe] = {
     "stretches": Probe(
         "In how many stretches does the activity come?", "regression", _stretches, hides=_POSITIONS
     ),
-    "deadline": Probe("Has something a deadline?", "binary", _deadline, hides=("deadline",)),
-    "completed": Probe("Is something completed?", "binary", _completed, hides=("completion",)),
-    "code activity": Probe("Does it touch code?", "binary", _code, hides=("code_activity",)),
+    "deadline": Probe(
+        "Has something a deadline?", "binary", _deadline, hides=("deadline", *_SOURCE)
+    ),
+    "completed": Probe(
+        "Is something completed?", "binary", _completed, hides=("completion", *_SOURCE)
+    ),
+    "code activity": Probe(
+        "Does it touch code?", "binary", _code, hides=("code_activity", *_SOURCE)
+    ),
     "afternoon load": Probe(
         "How many slots are active after noon, seen until noon?",
         "regression",
@@ -160,7 +167,7 @@ PROBES: dict[str, Probe] = {
     "next-day load": Probe("How many events has the day after?", "regression", _tomorrow_load),
     "next-day hour": Probe("Around which hour is the day after?", "regression", _tomorrow_hour),
     "same actor": Probe("Which other days are of the same actor?", "retrieval", _actor),
-    "window kind": Probe("One record, or a day of one record?", "binary", _kind, "all"),
+    "window kind": Probe("One record, or the day of an actor?", "binary", _kind, "all"),
     "source": Probe(
         "From which source is it?", "classes", _source, "all", hides=("source_confidence",)
     ),

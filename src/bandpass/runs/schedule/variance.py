@@ -67,15 +67,15 @@ class Variance:
         return max(float(spread / count / len(first)), 0.0)
 
     def within(self, which: np.ndarray) -> float:
-        """The same from the mean of each position, over all windows of these datasets."""
-        windows, dim = self.windows[which].sum(), self.mean.shape[2]
-        if not windows:
+        """The same from each position's mean in each dataset: knowing the source is no merit."""
+        which = which[self.windows[which] > 0]
+        count = self.count[which]
+        if not count.sum():
             return float("nan")
-        mean = self.mean[which].sum(axis=0) / windows
-        count, first = self.count[which].sum(axis=0), self.first[which].sum(axis=0)
-        cross, square = (mean * first).sum(), (count * (mean**2).sum(axis=1)).sum()
+        mean = self.mean[which] / self.windows[which][:, None, None]
+        cross, square = (mean * self.first[which]).sum(), (count * (mean**2).sum(axis=2)).sum()
         spread = self.second[which].sum() - 2 * cross + square
-        return max(float(spread / count.sum() / dim), 0.0)
+        return max(float(spread / count.sum() / self.mean.shape[2]), 0.0)
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bandpass.cli import app
 from bandpass.curriculum import POLICIES, PROMISES, SCORES
 from bandpass.curriculum.rules import RULES
 from bandpass.curriculum.triage import VERDICTS, TriageSettings
@@ -14,8 +15,9 @@ from bandpass.training.feed import SCORABLE
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ["choose-a-policy.md", "concepts.md", "curriculum.md", "store.md", "getting-started.md"]
+PAGES += ["schedule-embeddings.md", "schedule-evaluation.md", "confirm.md"]
 CODE = re.compile(r"`([^`\n]+)`")
-KEY = re.compile(r"((?:train|band|model|windows)\.[a-z_.]+)(?:=.*)?")
+KEY = re.compile(r"((?:train|band|model|windows|schedule)\.[a-z_.]+)(?:=.*)?")
 CHANGE = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)=([a-z0-9._-]+)`")
 
 
@@ -83,7 +85,7 @@ def test_the_triage_table_is_the_one_in_the_code():
 @pytest.mark.parametrize("page", PAGES)
 def test_recipe_keys_exist(page: str):
     words = [word for code in CODE.findall(read(page)) for word in code.split()]
-    files = (".parquet", ".npy")
+    files = (".parquet", ".npy", ".md", ".gz")
     named = {found[1] for word in words if (found := KEY.fullmatch(word))}
     assert {name for name in named if not name.endswith(files)} <= set(keys())
 
@@ -110,3 +112,12 @@ def test_pictures_are_small_and_follow_the_colour_scheme():
         assert len(text) < 60_000
         assert "prefers-color-scheme:dark" in text
         assert "<image" not in text
+
+
+def test_every_command_is_on_a_page():
+    pages = "\n".join(page.read_text() for page in [*DOCS.glob("*.md"), DOCS.parent / "README.md"])
+    commands = {
+        each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands
+    }
+    assert {"export", "import", "confirm"} <= commands
+    assert {name for name in commands if f"bandpass {name}" not in pages} == set()

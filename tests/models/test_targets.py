@@ -52,6 +52,37 @@ def test_same_encoder_target_has_a_gradient(build, windows, mask):
     assert torch.equal(output.tokens, jepa.embed(*windows))
 
 
+def test_the_standard_target_is_of_running_statistics_by_place(build):
+    jepa = build(target="ema-standard")
+    target, generator = jepa.target, torch.Generator().manual_seed(0)
+    places = torch.arange(8.0)[:, None]
+    tokens = (1 + places) * torch.randn(64, 8, 16, generator=generator) + 10 * places
+    before = copy.deepcopy(target.state_dict())
+    target.update(jepa.encoder, 1.0)
+    assert all(torch.equal(value, before[name]) for name, value in target.state_dict().items())
+    target.update(jepa.encoder, 1.0, tokens)
+    moved = target.state_dict()
+    torch.testing.assert_close(moved["mean"], 0.1 * tokens.mean(dim=0).view_as(moved["mean"]))
+    assert not torch.equal(moved["variance"], before["variance"])
+    for _ in range(200):
+        target.update(jepa.encoder, 1.0, tokens)
+    normal = target.normalise(tokens)
+    torch.testing.assert_close(normal.mean(dim=0), torch.zeros(8, 16), rtol=0, atol=1e-4)
+    spread = normal.std(dim=0).mean(dim=1)
+    assert ((spread > 0.6) & (spread < 1)).all(), "places are alike, and nothing is blown up"
+    assert normal.abs().max() <= 5
+
+
+def test_a_standard_target_depends_on_no_other_window_of_its_batch(build):
+    jepa = build(target="ema-standard")
+    tokens = torch.randn(4, 8, 16, generator=torch.Generator().manual_seed(0))
+    jepa.target.update(jepa.encoder, 1.0, tokens)
+    whole = jepa.target.normalise(tokens)
+    assert torch.equal(jepa.target.normalise(tokens[:1]), whole[:1])
+    keep = torch.tensor([[1, 5]]).expand(4, -1)
+    assert torch.equal(jepa.target.normalise(tokens[:, [1, 5]], keep), whole[:, [1, 5]])
+
+
 def test_all_but_the_raw_ones_normalise(build, windows, mask):
     tokens = 3 * torch.randn(2, 8, 16, generator=torch.Generator().manual_seed(0)) + 1
     for name in set(TARGETS) - {"same-encoder", "ema-raw", "ema-standard"}:

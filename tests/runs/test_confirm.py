@@ -12,12 +12,23 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bandpass.data import DataError
+from bandpass.data.schedule.record import Record
+from bandpass.data.schedule.tokens import CALENDAR, HOLIDAY
 from bandpass.data.schedule.windows import ScheduleWindows
 from bandpass.recipes import build_windows, find, override
 from bandpass.report import ReportError
 from bandpass.report.confirm import write_confirmation
 from bandpass.runs import RunError, open_run
-from bandpass.runs.confirm import COMBINED, FEW_STEPS, collapse, confirm, look_alike, plan, summary
+from bandpass.runs.confirm import (
+    COMBINED,
+    FEW_STEPS,
+    collapse,
+    confirm,
+    look_alike,
+    plan,
+    smoke,
+    summary,
+)
 from bandpass.training import checkpoint
 
 DATASETS = {"meetings", "mail", "code"}
@@ -94,6 +105,9 @@ def test_the_order_of_datasets_is_drawn_by_the_pass(recipe, days, tmp_path):
     assert len(set(orders)) > 1
     again = plan(recipe(), days, tmp_path, passes=8)
     assert again.cells == planned.cells
+    for passes in (1, 3):
+        fewer = plan(recipe(), days, tmp_path, passes=passes)
+        assert fewer.cells == planned.cells[: len(fewer.cells)]
 
 
 def test_the_table_says_what_was_trained_and_measured(confirmed, days):
@@ -130,11 +144,30 @@ def test_datasets_that_are_too_small_are_named_and_only_in_the_combined_runs(con
     assert about(confirmed)["timeless"] == ["edges"]
 
 
-def test_too_few_windows_for_a_batch_are_too_few(recipe, days, tmp_path):
-    planned = plan(recipe("train.batch=200"), days, tmp_path, passes=3)
+def test_fewer_windows_than_three_batches_are_too_few(recipe, days, tmp_path):
+    planned = plan(recipe("train.batch=80"), days, tmp_path, passes=3)
     why = {each.name: each.why for each in planned.left_out}
     assert why.keys() == {"meetings", "edges"}
-    assert "training windows, a batch takes 200" in why["meetings"]
+    assert why["meetings"] == "220 windows to split, 240 are needed"
+    assert {cell.name for cell in planned.cells} == {"mail", "code", COMBINED}
+
+
+def test_what_the_cut_leaves_nothing_of_is_left_out(recipe, tmp_path, monkeypatch):
+    made = smoke._records
+
+    def with_holidays(name):
+        if name != "holidays":
+            return made(name)
+        day = (0, 1440, CALENDAR | HOLIDAY, 0, 0, 0, 0, 1)
+        return iter([Record(f"{n}", ("u:1",), 19_723 + n, *day) for n in range(60)])
+
+    monkeypatch.setitem(smoke.RECORDS, "holidays", 60)
+    monkeypatch.setattr(smoke, "_records", with_holidays)
+    store = look_alike(tmp_path / "store")
+    for whole, left_out in (("true", {"edges"}), ("false", {"edges", "holidays"})):
+        planned = plan(recipe(f"schedule.whole_days={whole}"), store, tmp_path / whole, passes=1)
+        assert {each.name for each in planned.left_out} == left_out
+    assert planned.left_out[-1].why == "0 windows to split, 48 are needed"
 
 
 def test_a_second_call_trains_and_measures_nothing_again(confirmed):

@@ -32,6 +32,12 @@ def events(*places: tuple[int, int, int]) -> np.ndarray:
     return runs
 
 
+def long() -> np.ndarray:
+    runs = events((5, 1, TASK))
+    runs["duration"] = 1001
+    return runs
+
+
 def days(count: int, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     runs = events(*((int(slot), 3, TASK) for slot in generator.integers(0, 93, count)))
@@ -51,8 +57,8 @@ def direct(encoder: SlotEncoder, tokens: np.ndarray) -> torch.Tensor:
 def test_windows_are_pooled_tokens_of_the_encoder(encoder):
     tokens = days(3)
     found = encoder.windows(tokens)
-    assert (found.shape, found.dtype) == ((3, 2 * encoder.dim), np.float32)
-    expected = POOLINGS["mean+std"](direct(encoder, tokens)).numpy()
+    assert (found.shape, found.dtype) == ((3, 3 * encoder.dim), np.float32)
+    expected = POOLINGS["mean+std+max"](direct(encoder, tokens)).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -122,10 +128,10 @@ def test_candidates_are_the_day_with_each_event_in_it(encoder):
 
 def test_nothing_in_gives_nothing_of_the_right_shape(encoder):
     none = np.zeros((0, *EMPTY.shape), np.float32)
-    assert encoder.windows(none).shape == (0, 2 * encoder.dim)
+    assert encoder.windows(none).shape == (0, 3 * encoder.dim)
     assert encoder.slots(none, [1, 2]).shape == (0, 2, encoder.dim)
     assert encoder.surprise(none, []).shape == (0,)
-    assert encoder.candidates(EMPTY, events()).shape == (0, 2 * encoder.dim)
+    assert encoder.candidates(EMPTY, events()).shape == (0, 3 * encoder.dim)
 
 
 def test_an_event_is_written_over_what_is_there():
@@ -136,6 +142,11 @@ def test_an_event_is_written_over_what_is_there():
     assert np.flatnonzero(calendar).tolist() == [12, 13, 14, 15]
     assert (both[:, :2] == EMPTY[:, :2]).all()
     assert both[10:16, FEATURES.index("priority")].tolist() == [0.5] * 6
+
+
+def test_events_need_not_lie_side_by_side_in_memory():
+    runs = events((10, 2, TASK), (50, 6, CALENDAR), (60, 1, TASK))
+    np.testing.assert_array_equal(write_in(EMPTY, runs[::2]), write_in(EMPTY, runs)[::2])
 
 
 def test_memory_that_may_not_be_written_is_read(encoder):
@@ -150,6 +161,7 @@ def test_memory_that_may_not_be_written_is_read(encoder):
         (lambda e: e.windows(EMPTY), r"tokens have shape \(96, 16\), windows \(B, 96, 16\)"),
         (lambda e: e.slots(days(1), [96]), r"slots \[96\] are not all in 0 \.\. 95"),
         (lambda e: e.slots(days(1), [-1]), r"slots \[-1\] are not all in 0 \.\. 95"),
+        (lambda e: e.slots(days(1), []), "no slot is asked for: name at least one"),
         (lambda e: e.foreseen(days(1), range(5, 5)), r"range\(5, 5\) is no span of slots"),
         (lambda e: e.foreseen(days(1), range(90, 97)), "is no span of slots"),
         (lambda e: e.foreseen(days(1), range(0, 9, 2)), "is no span of slots"),
@@ -157,6 +169,15 @@ def test_memory_that_may_not_be_written_is_read(encoder):
         (lambda e: e.surprise(days(2), [range(4)]), "there are 1 spans for 2 windows"),
         (lambda e: e.candidates(EMPTY, events((95, 2, TASK))), "not within the 96 slots"),
         (lambda e: e.candidates(EMPTY, events((5, 0, TASK))), "or has none"),
+        (
+            lambda e: e.candidates(EMPTY, events((5, 1, 1), (5, 1, 128))),
+            "event 1, .* flags that mean",
+        ),
+        (
+            lambda e: e.candidates(EMPTY, long()),
+            "event 0, .* has a duration above 1000 thousandths",
+        ),
+        (lambda e: e.candidates(EMPTY, np.zeros(2)), r"events are float64 of shape \(2,\)"),
         (lambda e: e.candidates(days(1), events()), r"a day has shape \(96, 16\)"),
     ],
 )

@@ -212,7 +212,13 @@ def embed(
     run: RunDir,
     store: StoreDir,
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
-    pooling: Annotated[str, typer.Option(help="mean or mean+std over tokens.")] = "mean+std",
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            help="mean, mean+std or mean+std+max over tokens. By default mean+std of series and "
+            "mean+std+max of schedules."
+        ),
+    ] = None,
 ) -> None:
     """Embed every window of a store with the frozen encoder of a run."""
     from bandpass import runs

@@ -31,7 +31,7 @@ def schedule_tables(run: Path) -> Group:
 
 def _probes(asked: list[schedule_probes.Asked]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))  # narrow: numbers must not break on 80 columns
-    for head in ("probe", "", *schedule_probes.PAINT, "beats both"):
+    for head in ("probe", "", *schedule_probes.PAINT, "beats all"):
         table.add_column(head, no_wrap=True)
     for probe in asked:
         cells = [probe.answers.get(name) for name in schedule_probes.PAINT]

@@ -102,6 +102,7 @@ def summary(store: ScheduleStore) -> Table:
 
 def notes(store: ScheduleStore) -> Iterator[str]:
     """What a person should know of datasets: why one is empty, and what could not be read."""
+    yield from store.manifest.get("notes", ())  # of all datasets, in an imported store
     for entry in store.manifest["datasets"]:
         if entry["note"]:
             yield f"{entry['name']}: {entry['note']}"

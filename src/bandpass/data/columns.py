@@ -77,7 +77,11 @@ class ColumnWriter:
         self._digest = hashlib.sha256()
         with writing(path):
             self._file = open(path, "wb", buffering=0)
-        self._write(self._header())
+        try:
+            self._write(self._header())
+        except BaseException:
+            self.abandon()
+            raise
 
     def append(self, rows: np.ndarray) -> None:
         """Write rows (n, *width) at the end."""

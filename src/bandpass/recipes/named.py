@@ -84,7 +84,6 @@ SCHEDULE_LARGE = Recipe(
         steps=2000,
         batch=64,
         validate_every=200,
-        lr=3e-3,
         momentum=0.99,
         regulariser="vicreg",
         regulariser_weight=1.0,

@@ -102,7 +102,7 @@ def asked_of(table: Columns) -> list[Asked]:
 
 
 def verdict(asked: list[Asked]) -> Verdict:
-    """On how many probes the pretrained encoder beats both rivals."""
+    """On how many probes the pretrained encoder beats every rival."""
     counted = [probe for probe in asked if probe.counts]
     won = [probe.task for probe in counted if probe.beats]
     worse = [
@@ -110,7 +110,7 @@ def verdict(asked: list[Asked]) -> Verdict:
         for probe in counted
         if any(difference.high < 0 for difference in probe.differences.values())
     ]
-    says = f"It beats random init and raw+hourly, both, on {len(won)} of {len(counted)} probes"
+    says = f"It beats every control on {len(won)} of {len(counted)} probes"
     says += f" ({', '.join(won)})" if won else ""
     says += f"; it is worse than one of them on {len(worse)} ({', '.join(worse)})" if worse else ""
     easy = [probe.task for probe in asked if probe.note.startswith(REPLACED)]
@@ -147,7 +147,7 @@ def schedule_probes_section(run: Run) -> tuple[Section, Verdict | None]:
 
 
 def table_of(asked: list[Asked]) -> Table:
-    """Probes against encoders, and both differences."""
+    """Probes against encoders, and the differences."""
     body = []
     for probe in asked:
         cells = [_cell(probe.answers.get(name)) for name in PAINT]
@@ -186,7 +186,7 @@ def _dots(probe: Asked) -> Picture:
 
 
 def _differences(asked: list[Asked]) -> Picture:
-    """Pretrained minus both rivals, probe by probe."""
+    """Pretrained minus each rival, probe by probe."""
     with panel(width=6.4, height=0.9 + 0.34 * len(asked)) as (figure, axes):
         axes.axvline(0, color=colour("muted"), linewidth=0.9)
         for y, probe in enumerate(reversed(asked)):
@@ -202,4 +202,4 @@ def _differences(asked: list[Asked]) -> Picture:
         axes.set(xlabel="difference, 95% interval", ylim=(-0.6, len(asked) - 0.4))
         figure.legend(loc="outside lower center", ncols=2)
         svg = to_svg(figure, "Pretrained minus random init and minus raw+hourly, by probe")
-    return Picture("Do both intervals lie to the right of 0?", svg)
+    return Picture("Do all intervals lie to the right of 0?", svg)

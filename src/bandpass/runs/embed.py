@@ -16,7 +16,7 @@ from bandpass.models import JEPA
 from bandpass.recipes import Recipe
 from bandpass.runs.run import RunError, open_run
 from bandpass.scoring import SlotEncoder
-from bandpass.scoring.frozen import POOLINGS, embed_windows
+from bandpass.scoring.frozen import POOLINGS, default_pooling, embed_windows
 from bandpass.training.atomic import write_whole
 
 CHUNK = 2048
@@ -31,7 +31,7 @@ def embed(
     store: AnyStore,
     out: Path,
     *,
-    pooling: str = "mean+std",
+    pooling: str | None = None,
     on_windows: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Write a Parquet file with a row per window, its embedding last.
@@ -44,7 +44,8 @@ def embed(
         path: The run directory.
         store: Any store with the channels the run was trained on.
         out: The file to write; it appears when everything is in it.
-        pooling: What is taken over the tokens of a window, a name in ``POOLINGS``.
+        pooling: What is taken over the tokens of a window, a name in ``POOLINGS``; if None, what
+            `default_pooling` says of the store.
         on_windows: Told how many windows of how many are done.
 
     Returns:
@@ -53,8 +54,9 @@ def embed(
     Raises:
         RunError: If the channels of the store are not those of the run.
     """
-    if pooling not in POOLINGS:
-        raise RunError(f"pooling {pooling!r} is none of {sorted(POOLINGS)}")
+    taken = default_pooling(store.modality) if pooling is None else pooling
+    if taken not in POOLINGS:
+        raise RunError(f"pooling {taken!r} is none of {sorted(POOLINGS)}")
     run = open_run(path)
     trained_on = run.open_store()
     if store.channels != trained_on.channels:
@@ -64,7 +66,7 @@ def embed(
         )
     jepa = run.load_jepa(trained_on)
     corpora = _corpora(run.recipe, store)
-    width = jepa.settings.encoder.dim * len(pooling.split("+"))
+    width = jepa.settings.encoder.dim * len(taken.split("+"))
     total = sum(len(windows) for windows in corpora)
 
     def write(partial: Path) -> None:
@@ -73,7 +75,7 @@ def embed(
             for windows in corpora:
                 for first in range(0, len(windows), CHUNK):
                     ids = np.arange(first, min(first + CHUNK, len(windows)))
-                    writer.write_table(_rows(jepa, windows, ids, pooling))
+                    writer.write_table(_rows(jepa, windows, ids, taken))
                     done += len(ids)
                     on_windows(done, total)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from bandpass.data import Batch, Corpus
+from bandpass.data.schedule.store import MODALITY
 from bandpass.evaluation import raw_features
 from bandpass.models import JEPA, MASKS, Mask
 
@@ -24,6 +25,14 @@ POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def default_pooling(modality: str) -> str:
+    """Return the pooling of a modality.
+
+    A day has few events among many empty slots, which a mean alone drowns.
+    """
+    return "mean+std+max" if modality == MODALITY else "mean+std"
+
+
 def batches(windows: Corpus, ids: np.ndarray) -> Iterator[Batch]:
     """Gather windows in the order of ``ids``, a bounded number at a time."""
     for start in range(0, len(ids), BATCH):
@@ -33,7 +42,7 @@ def batches(windows: Corpus, ids: np.ndarray) -> Iterator[Batch]:
 def embed_windows(
     jepa: JEPA, windows: Corpus, ids: np.ndarray, pooling: str = "mean+std"
 ) -> np.ndarray:
-    """Embed the windows ``ids`` of a corpus as pooled tokens, (n, dim) or (n, 2 dim) float32."""
+    """Embed the windows ``ids`` of a corpus as pooled tokens, (n, dim a part) float32."""
     return _pooled(jepa, windows, ids, pooling, past_only=False)
 
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from bandpass.data import DataError
-from bandpass.data.schedule.tokens import EMPTY, SLOTS, dense
+from bandpass.data.schedule.store import MODALITY
+from bandpass.data.schedule.tokens import AMOUNTS, EMPTY, FLAGS, RUN, SCALE, SLOTS, dense
 from bandpass.models import JEPA, Mask
-from bandpass.scoring.frozen import BATCH, POOLINGS
-
-POOLING = "mean+std"
+from bandpass.scoring.frozen import BATCH, POOLINGS, default_pooling
 
 
 class SlotEncoder:
@@ -38,8 +37,8 @@ class SlotEncoder:
         self.patch, self.dim = jepa.settings.encoder.patch, jepa.settings.encoder.dim
 
     def windows(self, tokens: np.ndarray) -> np.ndarray:
-        """Embed windows: mean and standard deviation over their tokens, (B, 2 dim) float32."""
-        pool = POOLINGS[POOLING]
+        """Embed windows: mean, deviation and maximum of their tokens, (B, 3 dim) float32."""
+        pool = POOLINGS[default_pooling(MODALITY)]
         return self._each(
             tokens, lambda values, seen, at: pool(self._jepa.embed(values, seen).float())
         )
@@ -49,11 +48,13 @@ class SlotEncoder:
 
         Args:
             tokens: The windows.
-            slots: (k,) of 0 .. 95, the same of every window.
+            slots: (k,) of 0 .. 95, at least one, the same of every window.
 
         Returns:
             (B, k, dim) float32; slots of one token have the same.
         """
+        if not len(slots):
+            raise DataError(f"no slot is asked for: name at least one in 0 .. {SLOTS - 1}")
         if not all(0 <= slot < SLOTS for slot in slots):
             raise DataError(f"slots {list(slots)} are not all in 0 .. {SLOTS - 1}")
         own = torch.tensor([slot // self.patch for slot in slots], device=self._jepa.device)
@@ -108,7 +109,7 @@ class SlotEncoder:
             runs: (n,) of ``RUN``, the events.
 
         Returns:
-            (n, 2 dim) float32.
+            (n, 3 dim) float32.
         """
         return self.windows(write_in(day, runs))
 
@@ -162,10 +163,32 @@ def write_in(day: np.ndarray, runs: np.ndarray) -> np.ndarray:
 
     Returns:
         (n, 96, 16) float32.
+
+    Raises:
+        DataError: If an event is none: names the first, and what is wrong.
     """
     if day.shape != EMPTY.shape:
         raise DataError(f"a day has shape {EMPTY.shape}, got {day.shape}")
-    if not ((runs["slots"] > 0) & (runs["slot"].astype(int) + runs["slots"] <= SLOTS)).all():
-        raise DataError(f"an event is not within the {SLOTS} slots of a day, or has none")
+    _check_events(runs)
+    runs = np.ascontiguousarray(runs)
     alone = dense(runs, np.arange(len(runs)), np.empty((len(runs), *EMPTY.shape), np.float32))
     return np.maximum(alone, day.astype(np.float32))
+
+
+def _check_events(runs: np.ndarray) -> None:
+    """Refuse what `dense` would read past its end, or write as no feature of a window can be."""
+    if runs.dtype != RUN or runs.ndim != 1:
+        raise DataError(f"events are {runs.dtype} of shape {runs.shape}: make (n,) of tokens.RUN")
+    end = runs["slot"].astype(np.int64) + runs["slots"]
+    wrong = {
+        f"is not within the {SLOTS} slots of a day, or has none": (runs["slots"] == 0)
+        | (end > SLOTS),
+        f"has flags that mean nothing: take a sum of flags, below {1 << len(FLAGS)}": (
+            runs["what"] >> len(FLAGS) > 0
+        ),
+    }
+    wrong |= {f"has a {name} above {SCALE} thousandths": runs[name] > SCALE for name in AMOUNTS}
+    for what, where in wrong.items():
+        if where.any():
+            number = int(np.argmax(where))
+            raise DataError(f"event {number}, {runs[number]}, {what}")

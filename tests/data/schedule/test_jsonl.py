@@ -222,6 +222,7 @@ def test_the_manifest_says_what_came_in(lines, imports):
     assert (tasks["records"], tasks["windows"]["actor_day"]) == (3, 3)
     assert tasks["days"] == ["2024-02-29", "2024-03-02"]
     assert (tasks["undated"], edges["undated"]) == (0, 1)
+    assert (tasks["events"], edges["events"]) == (3, 0), "of actor days, as prepare counts them"
     assert (tasks["timeless"], edges["timeless"]) == (False, True)
     assert edges["days"] == [None, None]
     assert [file["records"] for file in tasks["files"]] == [6]

@@ -249,7 +249,7 @@ def test_a_part_without_the_rest_of_a_damaged_file_is_not_taken_for_whole(
         prepare("one")
 
 
-@pytest.mark.parametrize("writes", [3, 6, 11])
+@pytest.mark.parametrize("writes", [0, 1, 3, 6, 11])
 def test_a_full_disk_is_told_and_nothing_half_written_is_left(
     raw, prepare, monkeypatch, writes, tmp_path
 ):

@@ -73,10 +73,24 @@ def test_what_has_no_actor_is_split_by_itself():
     assert 0.27 < (sides(windows, HONEST, 0) == TEST).mean() < 0.33
 
 
-def test_a_dataset_of_one_day_is_split_by_actor():
-    windows = crowd(days=1)
+def test_a_dataset_of_one_day_is_all_for_training():
+    assert (sides(crowd(days=1), HONEST, 0) == TRAIN).all()
+    both = np.concatenate([crowd(days=1), crowd(seed=1)])
+    both["dataset"][200:] = 1
+    side = sides(both, HONEST, 0)
+    assert (side[:200] == TRAIN).all()
+    assert (side[200:] == sides(both[200:], HONEST, 0)).all()
+
+
+@pytest.mark.parametrize("last", [13, 4, 1])  # it holds 35, 80 and 95% of the windows
+def test_the_held_out_time_is_a_later_part_however_full_the_last_day_is(last):
+    windows = crowd(days=20)
+    windows["day"] = np.minimum(windows["day"], 19_000 + last)
     side = sides(windows, HONEST, 0)
-    assert set(np.unique(side)) == {TRAIN, TEST}
+    train, test = windows[side == TRAIN], windows[side == TEST]
+    assert set(test["day"]) == {19_000 + last}
+    assert set(train["day"]) == set(range(19_000, 19_000 + last))
+    assert not set(train["actor"]) & set(test["actor"])
 
 
 def test_every_dataset_has_its_own_latest_time():

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from bandpass.data import DataError, ScheduleStore, StoreError, open_store
+from bandpass.data.columns import ColumnWriter
 from bandpass.data.schedule.record import UNDATED, Record
 from bandpass.data.schedule.records import runs_of
-from bandpass.data.schedule.store import KINDS, WINDOW, ScheduleWriter
+from bandpass.data.schedule.store import KINDS, MOST_RUNS, WINDOW, ScheduleWriter
 from bandpass.data.schedule.tokens import (
     CALENDAR,
     CODE,
@@ -108,6 +109,33 @@ def test_a_window_without_a_run_is_refused(tmp_path):
     with pytest.raises(DataError, match="window 1 has no run"):
         writer.add(np.zeros(2, WINDOW), np.zeros(1, RUN), np.array([0]))
     writer.abandon()
+
+
+def test_more_runs_than_a_window_can_point_to_are_refused(tmp_path):
+    assert np.iinfo(WINDOW["first"]).max == MOST_RUNS - 1
+    writer = ScheduleWriter(tmp_path)
+    writer._columns["runs"].rows = MOST_RUNS - 1  # as if they had been written
+    one = (np.zeros(1, WINDOW), np.zeros(1, RUN), np.array([0]))
+    writer.add(*one)
+    with pytest.raises(DataError, match=r"would have 4294967297 runs, .* 4294967296 at most"):
+        writer.add(*one)
+    writer.abandon()
+
+
+def test_a_header_that_is_not_taken_leaves_no_file_open(tmp_path, monkeypatch):
+    opened = []
+    write = ColumnWriter._write
+
+    def full(self, data: bytes) -> None:
+        opened.append(self._file)
+        if len(opened) == 2:
+            raise StoreError("No space left on device")
+        write(self, data)
+
+    monkeypatch.setattr(ColumnWriter, "_write", full)
+    with pytest.raises(StoreError, match="No space left"):
+        ScheduleWriter(tmp_path)
+    assert [file.closed for file in opened] == [True, True]
 
 
 def test_nothing_may_be_added(tmp_path):

@@ -97,15 +97,18 @@ def test_a_run_without_latents_is_refused(tmp_path: Path, store: Path, recipe: M
 def test_variances_are_those_of_the_plain_definition() -> None:
     generator = np.random.default_rng(0)
     tokens = generator.normal(3, 1, size=(40, 6, 5)) + 4 * np.arange(6)[None, :, None]
-    dataset = np.repeat([0, 1], 20)
+    tokens[30:] += 2  # a dataset of its own, that differs at every place
+    dataset = np.repeat([0, 1], [30, 10])
     hidden = np.tile(np.arange(6), (40, 1))
     found = Variance.empty(2, 6, 5)
     for part in (slice(0, 13), slice(13, 40)):
         found.add(dataset[part], tokens[part], hidden[part])
     both, first = np.array([0, 1]), np.array([0])
     assert found.total(both) == pytest.approx(((tokens - tokens.mean((0, 1))) ** 2).mean())
-    assert found.within(both) == pytest.approx(tokens.var(axis=0).mean())
-    assert found.within(first) == pytest.approx(tokens[:20].var(axis=0).mean())
+    apart = [tokens[:30].var(axis=0).mean(), tokens[30:].var(axis=0).mean()]
+    assert found.within(both) == pytest.approx(np.average(apart, weights=[30, 10]))
+    assert found.within(both) < 0.8 * tokens.var(axis=0).mean(), "the dataset tells the rest"
+    assert found.within(first) == pytest.approx(apart[0])
 
 
 def test_variances_count_hidden_tokens_only() -> None:

@@ -13,7 +13,14 @@ from bandpass.data.atomic import publishing
 from bandpass.data.schedule.jsonl import Line, read_windows
 from bandpass.data.schedule.record import EPOCH, SAMPLES, UNDATED, Malformed
 from bandpass.data.schedule.sources import SCHEDULE_SOURCES
-from bandpass.data.schedule.store import KINDS, WINDOW, ScheduleStore, ScheduleWriter
+from bandpass.data.schedule.store import (
+    ACTOR_DAY,
+    KINDS,
+    RECORD_WINDOW,
+    WINDOW,
+    ScheduleStore,
+    ScheduleWriter,
+)
 from bandpass.data.schedule.tokens import SLOTS
 from bandpass.data.series import DataError
 from bandpass.data.store import open_store
@@ -162,9 +169,10 @@ class _Dataset:
             self.windows[kind] += int(new[own].sum())
         kept, day = windows[new], windows["day"][new]
         self.duplicates += len(windows) - len(kept)
-        self.events += int(kept["events"].sum())
+        daily = kept["kind"] == ACTOR_DAY
+        self.events += int(kept["events"][daily].sum(dtype=np.int64))
         undated = day == UNDATED
-        self.undated += int(undated.sum())
+        self.undated += int((undated & (kept["kind"] == RECORD_WINDOW)).sum())
         self.timeless &= bool((undated & whole[new]).all())
         if not undated.all():
             known = [*(self.days or ()), int(day[~undated].min()), int(day[~undated].max())]

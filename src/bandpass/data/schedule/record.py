@@ -67,7 +67,7 @@ def when(moment: datetime) -> tuple[int, int]:
     if moment.tzinfo is not None:
         try:
             moment = moment.astimezone(UTC)
-        except OverflowError:  # at an edge of the calendar; an hour more or less is none of ours
+        except OverflowError:  # past year 1 or 9999 in UTC: its zone is not applied
             moment = moment.replace(tzinfo=None)
     return moment.toordinal() - EPOCH, moment.hour * 60 + moment.minute
 

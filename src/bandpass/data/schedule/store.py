@@ -21,7 +21,7 @@ WINDOW = np.dtype(
     [
         ("id", "<u8"),
         ("actor", "<u8"),
-        ("first", "<i8"),
+        ("first", "<u4"),
         ("day", "<i4"),
         ("events", "<u2"),
         ("dataset", "u1"),
@@ -34,6 +34,9 @@ WINDOW = np.dtype(
 """A window: keyed hash of its record (of actor and day, for an actor_day) and of its actor; its
 first run; days since 1970-01-01 or ``UNDATED``; raw records in it; number of its dataset and of its
 kind; the union of its flags; slots that are not empty; and its number of runs."""
+
+MOST_RUNS = 1 << 32
+"""Of a store: ``first`` counts no further."""
 
 
 class ScheduleStore:
@@ -121,7 +124,7 @@ class ScheduleStore:
         count = found["runs"].astype(np.int64)
         window = np.repeat(np.arange(len(rows)), count)
         inside = np.arange(len(window)) - np.repeat(np.cumsum(count) - count, count)
-        return self.runs[found["first"][window] + inside], window
+        return self.runs[found["first"].astype(np.int64)[window] + inside], window
 
     def verify(self) -> None:
         """Read every column again and compare the hashes with the manifest.
@@ -141,10 +144,13 @@ class ScheduleWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._columns = {
-            "windows": ColumnWriter(path / "windows.npy", WINDOW),
-            "runs": ColumnWriter(path / "runs.npy", RUN),
-        }
+        self._columns: dict[str, ColumnWriter] = {}
+        try:
+            for name, dtype in (("windows", WINDOW), ("runs", RUN)):
+                self._columns[name] = ColumnWriter(path / f"{name}.npy", dtype)
+        except BaseException:
+            self.abandon()
+            raise
 
     def add(self, windows: np.ndarray, runs: np.ndarray, window: np.ndarray) -> None:
         """Append windows and their runs.
@@ -156,12 +162,19 @@ class ScheduleWriter:
             window: (R,) int64 window of each run, ascending.
 
         Raises:
-            DataError: If a window has no run at all: such a window says nothing.
+            DataError: If a window has no run at all: such a window says nothing. If there are more
+                runs than ``MOST_RUNS``.
             StoreError: If the disk does not take it.
         """
         count = np.bincount(window, minlength=len(windows))
         if not count.all():
             raise DataError(f"window {int(np.argmin(count))} has no run, so it says nothing")
+        total = self._columns["runs"].rows + len(runs)
+        if total > MOST_RUNS:
+            raise DataError(
+                f"{self._path} would have {total} runs, a store has {MOST_RUNS} at most: make two "
+                "stores, of some of the datasets each"
+            )
         first = np.cumsum(count) - count
         complete = windows.copy()
         complete["first"] = self._columns["runs"].rows + first

@@ -66,6 +66,9 @@ def too_small(chosen: list[str], recipe: Recipe, store: ScheduleStore) -> Iterat
     records = np.bincount(about["dataset"][about["kind"] == RECORD_WINDOW], minlength=256)
     every = ScheduleWindows(store, None, recipe.schedule)
     windows = np.bincount(every.entities(), minlength=256)
+    held_out = np.bincount(
+        ScheduleWindows(store, "test", recipe.schedule).entities(), minlength=256
+    )
     least = BATCHES * recipe.train.batch
     for name in chosen:
         place = store.datasets.index(name)
@@ -74,6 +77,8 @@ def too_small(chosen: list[str], recipe: Recipe, store: ScheduleStore) -> Iterat
             yield LeftOut(name, count, f"fewer than {FEWEST} records")
         elif windows[place] < least:
             yield LeftOut(name, count, f"{windows[place]} windows to split, {least} are needed")
+        elif not held_out[place]:  # a single day, which an honest split leaves whole
+            yield LeftOut(name, count, "nothing is held out")
 
 
 def by_dataset(recipe: Recipe, store: ScheduleStore) -> dict[str, int]:

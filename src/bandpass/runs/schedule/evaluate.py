@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from bandpass.data.schedule.store import ScheduleStore
+from bandpass.data.schedule.store import MODALITY, ScheduleStore
 from bandpass.data.schedule.windows import ScheduleWindows
 from bandpass.recipes import build_jepa
 from bandpass.runs.run import Run
 from bandpass.runs.schedule.encoders import HOURLY, PRETRAINED, RANDOM, RAW, frozen
 from bandpass.runs.schedule.losses import held_out_losses
 from bandpass.runs.schedule.probes import probe_table
+from bandpass.scoring.frozen import default_pooling
 from bandpass.training.atomic import write_table
 
 Row = dict[str, object]
 
-POOLING = "mean+std+max"
-"""A day has few events among many empty slots: a mean alone drowns them."""
+POOLING = default_pooling(MODALITY)
 
 INITS = 3
 """Random initialisations that the control is averaged over: one alone is a matter of luck."""

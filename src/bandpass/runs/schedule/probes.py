@@ -61,8 +61,8 @@ def probe_table(
 
     Returns:
         Rows (encoder, task, metric, value, low, high, count, note). The metrics of a probe are its
-        own, such as ``auroc``, and, of encoders that are no controls, the paired differences
-        ``auroc - random-init`` and ``auroc - raw+hourly``. A probe that a control answers to
+        own, such as ``auroc``, and, of encoders that are no controls, the paired differences, such
+        as ``auroc - random-init``, one for each of ``RIVALS``. A probe that a control answers to
         ``TOO_EASY`` has a note that begins with ``REPLACED``.
     """
     every = {name: _members(found) for name, found in encoders.items()}

@@ -1,9 +1,11 @@
 """Thunderbird's holiday calendars, or any others in iCalendar files."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,17 @@ from bandpass.data.schedule.tokens import CALENDAR, DAY, HOLIDAY
 if TYPE_CHECKING:
     from icalendar import Component
 
-LAYOUT = """RAW/calendar_ics_thunderbird/USHolidays.ics[.gz] ...
-                one calendar a file, or several one after the other"""
+LAYOUT = """RAW/calendar_ics_thunderbird/NAME.ics[.gz]  one calendar a file, such as USHolidays.ics, or
+                                            several one after the other"""
 
 MOST_OCCURRENCES = 500
 """Of one event that recurs."""
+
+LONGEST = timedelta(days=366)
+"""That an event may last."""
+
+_A_DAY = {"HOURLY": 24, "MINUTELY": 24 * 60, "SECONDLY": 24 * 60 * 60}
+"""Occurrences of a frequency that an EXDATE of a whole day can take away; of others, one."""
 
 
 def files(folder: Path) -> list[Path]:
@@ -43,8 +51,8 @@ def read(path: Path, malformed: Malformed) -> Iterator[Record]:
 
     Args:
         path: The file. What recurs in it is held in memory, the rest is not.
-        malformed: Gets events that are cut short, start at no time or end before they start, and
-            those of an unknown time zone or a recurrence that cannot be followed.
+        malformed: Gets events that are cut short, start at no time, end before they start or last
+            longer than a year (``LONGEST``), and those of an unknown time zone or a recurrence that cannot be followed.
 
     Raises:
         DataError: If the file holds no calendar, or cannot be read to its end.
@@ -111,6 +119,8 @@ def _minutes(event: "Component") -> int:
         raise Unusable("not a duration")
     if length < timedelta():
         raise Unusable("end before start")
+    if length > LONGEST:
+        raise Unusable("longer than a year")
     if isinstance(start, datetime):
         return math.ceil(length / timedelta(minutes=1))
     return max(math.ceil(length / timedelta(days=1)), 1) * DAY
@@ -164,13 +174,17 @@ def _occurrences(events: list["Component"], last: int) -> Iterator["Component"]:
         return
     rules = [rule for event in events for rule in _rules(event)]
     endless = any("COUNT" not in rule and "UNTIL" not in rule for rule in rules)
+    _shorten(events)
     calendar = Calendar()
     try:
         for event in events:
             calendar.add_component(_settled(event))
         # Two days early, as what was moved may have gone to a zone that is far ahead.
         first = min(_utc(_icalendar.start(event)) for event in events) - timedelta(days=2)
-        for count, event in enumerate(of(calendar).after(first)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of COUNT beside UNTIL
+            found = list(islice(of(calendar).after(first), MOST_OCCURRENCES + 1))
+        for count, event in enumerate(found):
             if endless and _icalendar.start(event).year > last:
                 return
             if count == MOST_OCCURRENCES:
@@ -179,6 +193,24 @@ def _occurrences(events: list["Component"], last: int) -> Iterator["Component"]:
                 yield event
     except _icalendar.MISREAD:
         raise Unusable("recurrence not understood") from None
+
+
+def _shorten(events: list["Component"]) -> None:
+    """Have rules end soon after ``MOST_OCCURRENCES``: a day is expanded at once, in seconds too."""
+    dates = [date for event in events for date in _left_out(event)]
+    for rule in (rule for event in events for rule in _rules(event)):
+        a_day = _A_DAY.get(str(rule.get("FREQ", [""])[0]).upper(), 1)
+        gone = sum(1 if isinstance(date, datetime) else a_day for date in dates)
+        most = MOST_OCCURRENCES + 1 + len(events) + gone
+        count = rule.get("COUNT", [most])[0]
+        rule["COUNT"] = [min(count, most) if isinstance(count, int) and count >= 0 else most]
+
+
+def _left_out(event: "Component") -> list[object]:
+    """The dates and times of its EXDATE."""
+    field = event.get("EXDATE", [])
+    lists = field if isinstance(field, list) else [field]
+    return [entry.dt for some in lists for entry in some.dts]
 
 
 def _settled(event: "Component") -> "Component":

@@ -1,6 +1,7 @@
 """The Enron corpus: RFC 822 messages of a maildir, in a tar archive or unpacked."""
 
 import gzip
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ MOST_ACTORS = 20
 PLACEHOLDER = datetime(1980, 1, 1, tzinfo=UTC)
 """What the corpus writes where it knows no date, as ``31 Dec 1979 16:00:00 -0800``."""
 
+_EARLY = re.compile(r"[a-z][\s,.-]+(00\d\d)\b", re.IGNORECASE)
+"""A year of four digits below 100, after the name of its month."""
+
 _DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error)
 _BLOCK = 2**20
 
@@ -50,8 +54,8 @@ def read(path: Path, malformed: Malformed) -> Iterator[Record]:
 
     Participants are the distinct addresses of From, To, Cc and Bcc, and the sender is the owner.
     The text is that of the body without the subject, decoded; of several text parts, all. Dates are
-    read as ``email.utils`` does, which takes the years 0 to 99 for those from 1969 to 2068, and a
-    zone that it does not know for none. An id is the Message-ID, or the path where there is none.
+    read as ``email.utils`` does, which takes years of two digits for those from 1969 to 2068, and
+    a zone that it does not know for none; but 0016 is the year 16. An id is the Message-ID, or the path where there is none.
 
     Args:
         path: An archive, which is read without unpacking it, or a folder of messages.
@@ -121,10 +125,7 @@ def _record(name: str, data: bytes) -> Record:
     written = str(message.get("Date", "")).strip()
     if not written:
         raise Unusable("no date")
-    try:
-        moment = parsedate_to_datetime(written)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        raise Unusable("not a date") from None
+    moment = _moment(written)
     if moment == PLACEHOLDER:
         raise Unusable("placeholder date")
     sender = _addresses(message, "From")
@@ -145,6 +146,19 @@ def _record(name: str, data: bytes) -> Record:
         completion=0,
         confidence=0.8,
     )
+
+
+def _moment(written: str) -> datetime:
+    try:
+        moment = parsedate_to_datetime(written)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        raise Unusable("not a date") from None
+    if early := _EARLY.search(written):
+        try:
+            return moment.replace(year=int(early[1]))
+        except ValueError:
+            raise Unusable("date out of range") from None
+    return moment
 
 
 def _addresses(message: Message, *headers: str) -> list[str]:

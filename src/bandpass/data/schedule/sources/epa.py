@@ -16,7 +16,8 @@ from bandpass.data.schedule.sources._reading import Unusable, found, objects
 from bandpass.data.schedule.sources._rows import rows
 from bandpass.data.schedule.tokens import DAY, EMAIL, TASK
 
-LAYOUT = """RAW/NAME.jsonl[.gz] or NAME.tsv[.gz]  an example a line (a .tsv has a header), with
+LAYOUT = """RAW/epa/NAME.jsonl[.gz] or
+RAW/epa/NAME.tsv[.gz]  an example a line (a .tsv has a header), with
   email       which e-mail it is of
   task        the sentence with the task
   candidate   name or address of one of its people

@@ -10,7 +10,7 @@ from bandpass.data.schedule.sources._reading import Unusable, found
 from bandpass.data.schedule.tokens import DAY, TASK
 from bandpass.data.series import DataError
 
-LAYOUT = "RAW/MS-LaTTE.json[.gz]  an array of tasks, each with its judgements"
+LAYOUT = "RAW/ms_latte/MS-LaTTE.json[.gz]  an array of tasks, each with its judgements"
 
 HOURS = {"morning": 9, "afternoon": 13, "evening": 18, "night": 21, "anytime": 12}
 """At which a time of day stands in a window. The data do not say: these are ours."""

@@ -17,8 +17,9 @@ from bandpass.data.schedule.sources._reading import Unusable, found
 from bandpass.data.schedule.tokens import DEADLINE, PROJECT, TASK
 from bandpass.data.series import DataError
 
-LAYOUT = """RAW/NAME.json[.gz]  what /api/v3/work_packages answers: a page of a collection, a single
-                    work package, or an array of such answers"""
+LAYOUT = """RAW/project_openproject/NAME.json[.gz]  what /api/v3/work_packages answers: a page of a
+                                        collection, a single work package, or an array of
+                                        such answers"""
 
 PRIORITY = {"low": 0.0, "normal": 0.5, "high": 0.75, "immediate": 1.0}
 """Of the names that OpenProject comes with; of an instance's own names, and of none, it is .5."""

@@ -17,8 +17,8 @@ from bandpass.data.schedule.sources._reading import Unusable, found
 from bandpass.data.schedule.tokens import DEADLINE, PROJECT, TASK
 from bandpass.data.series import DataError
 
-LAYOUT = """RAW/NAME.json[.gz]  what /api/v1/issues, /tasks or /userstories answers, an array or a
-                    single object, or what a project exports"""
+LAYOUT = """RAW/project_taiga/NAME.json[.gz]  what /api/v1/issues, /tasks or /userstories answers,
+                                  an array or a single object, or what a project exports"""
 
 PRIORITY = {"low": 0.0, "normal": 0.5, "high": 1.0}
 """Of the names in an export; the API has numbers instead, which every project defines: .5."""

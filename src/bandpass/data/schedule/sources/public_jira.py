@@ -12,10 +12,10 @@ from bandpass.data.schedule.sources._reading import Unusable, document, found, n
 from bandpass.data.schedule.tokens import DEADLINE, PROJECT, TASK
 from bandpass.data.series import DataError
 
-LAYOUT = """RAW/NAME.jsonl[.gz]  an issue a line, either form:
-                     {"key", "fields": {"created", "summary", "duedate", ...}, ...} or
-                     {"key", "created", "summary", "dueDate", "resolutionDate", "status", ...}
-RAW/NAME.json[.gz]   an answer of the REST interface: a page {"issues": [...]} or one issue
+LAYOUT = """RAW/public_jira/NAME.jsonl[.gz]  an issue a line, either form:
+          {"key", "fields": {"created", "summary", "duedate", ...}, ...} or
+          {"key", "created", "summary", "dueDate", "resolutionDate", "status", ...}
+RAW/public_jira/NAME.json[.gz]   an answer of the REST interface: a page {"issues": [...]} or one issue
 Tables of other shapes, such as emse2017_due_dates/*.csv.gz (features at day precision), are not
 read."""
 CONFIDENCE = 0.8

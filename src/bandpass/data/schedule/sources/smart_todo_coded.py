@@ -9,7 +9,7 @@ from bandpass.data.schedule.sources._reading import Unusable, found
 from bandpass.data.schedule.sources._rows import rows
 from bandpass.data.schedule.tokens import DAY, DEADLINE, EMAIL, TASK
 
-LAYOUT = """RAW/data/Coded_Annotations/Spans_ToDo_dataset.tsv[.gz]
+LAYOUT = """RAW/smart_todo_coded/data/Coded_Annotations/Spans_ToDo_dataset.tsv[.gz]
   tab-separated, a header, then a row for each of the two judges of a commitment; any folder will
   do, and a made-up file of the same layout may have letters in front of its name"""
 

@@ -42,7 +42,7 @@ def test_all_that_is_there_is_read_and_the_rest_is_named_with_its_reason(bandpas
     blocked = SCHEDULE_SOURCES["blocked_sources"].blocked
     assert f"blocked_sources: {blocked}\n" in made.out
     assert re.search(
-        r"gharchive: left out: .*1 not JSON.*; first 2015-01-01-0\.json\.gz:4, ", made.out
+        r"gharchive: left out: .*1 not JSON \(first 2015-01-01-0\.json\.gz:\d+\)", made.out
     )
 
 
@@ -68,11 +68,24 @@ def test_what_is_left_of_a_damaged_file_is_kept_on_demand_only(bandpass, raw, tm
     words = ("prepare", "schedule", "--raw", raw, "--workers", 1, "--store", tmp_path / "store")
     failed = bandpass(*words)
     assert failed.code == 1
-    assert re.fullmatch(rf"error: {file}: .*download the file again\n", failed.err)
+    assert re.fullmatch(
+        rf"error: {file}: .*download the file again; keep_damaged=true keeps .*\n", failed.err
+    )
     kept = bandpass(*words, "keep_damaged=true")
     assert kept.code == 0
     assert "files were read before" in kept.out
-    assert "1 damaged file" in kept.out
+    assert "1 damaged file (first issues_full.jsonl.gz)" in kept.out
+    assert "public_jira: what came before the damage in a damaged file was kept" in kept.out
+
+
+def test_the_folder_of_one_dataset_is_recognised(bandpass, raw, tmp_path):
+    words = ("prepare", "schedule", "--workers", 1, "--store", tmp_path / "store")
+    failed = bandpass(*words, "--raw", raw / "ms_latte")
+    assert failed.code == 1
+    assert "say --dataset ms_latte\n" in failed.err
+    (raw / "ms_latte").rename(raw / "mine")
+    assert "say which with --dataset NAME\n" in bandpass(*words, "--raw", raw / "mine").err
+    assert bandpass(*words, "--raw", raw / "mine", "--dataset", "ms_latte").code == 0
 
 
 @pytest.mark.parametrize(
@@ -103,6 +116,8 @@ def test_expected_problems_are_one_line(bandpass, raw, tmp_path, words, message)
     [
         (["schedule"], "say where with --raw DIR"),
         (["schedule", "--raw", ".", "--workers", "0"], "greater than or equal to 1"),
+        (["schedule", "--raw", ".", "--dataset", ""], "names none"),
+        (["schedule", "--raw", ".", "--dataset", " ,"], "names none"),
         (["plant", "--workers", "2"], "only"),
         (["plant", "--dataset", "epa"], "only"),
     ],

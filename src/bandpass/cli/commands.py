@@ -103,7 +103,10 @@ def prepare(
     ],
     store: Annotated[Path, typer.Option("--store", help="The store to write.")],
     options: Annotated[
-        list[str] | None, typer.Argument(help="Options of the source, as name=value.")
+        list[str] | None,
+        typer.Argument(
+            help="Options of the source, as name=value; of schedule: keep_damaged=true."
+        ),
     ] = None,
     *,
     raw: Annotated[
@@ -114,7 +117,9 @@ def prepare(
     ] = False,
     dataset: Annotated[
         list[str] | None,
-        typer.Option("--dataset", help="schedule: its datasets; a,b is two. (all)"),
+        typer.Option(
+            "--dataset", help="schedule: names from `bandpass sources`; a,b is two. (all)"
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="schedule: processes that read. (CPUs)")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -20,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bandpass.cli.commands import console, say
+from bandpass.data.schedule.parts import DAMAGED
 from bandpass.data.schedule.prepare import READING, Options, Seen, prepare_schedule
 from bandpass.data.schedule.prepare import Progress as Told
 from bandpass.data.schedule.record import ScheduleSource
@@ -31,9 +33,6 @@ from bandpass.data.sources._options import flag
 ALL = "all"
 EVERY = 10.0
 """Seconds from line to line where there is no terminal to draw on."""
-
-SAMPLES = 3
-"""Malformed records of a dataset that are printed; the manifest has more."""
 
 WIDTH = 132
 """Of the table where there is no terminal to fit into."""
@@ -72,6 +71,11 @@ def prepare(
 def _chosen(datasets: Sequence[str]) -> list[ScheduleSource] | None:
     """The sources of these names in their own order, None for all."""
     words = {word.strip() for names in datasets for word in names.split(",") if word.strip()}
+    if datasets and not words:
+        raise typer.BadParameter(
+            f"--dataset {','.join(datasets)!r} names none: leave it out for all, or take names "
+            "from `bandpass sources`"
+        )
     if not words or words == {ALL}:
         return None
     if ALL in words:
@@ -107,9 +111,18 @@ def notes(store: ScheduleStore) -> Iterator[str]:
         if entry["note"]:
             yield f"{entry['name']}: {entry['note']}"
         if entry["malformed"]:
-            counts = ", ".join(f"{count:,} {why}" for why, count in entry["malformed"].items())
-            some = ", ".join(place for place, _ in entry["malformed_samples"][:SAMPLES])
-            yield f"{entry['name']}: left out: {counts}; first {some}"
+            yield f"{entry['name']}: left out: {', '.join(_reasons(entry))}"
+        if DAMAGED in entry["malformed"]:
+            yield f"{entry['name']}: what came before the damage in a damaged file was kept"
+
+
+def _reasons(entry: dict[str, Any]) -> Iterator[str]:
+    """How often each, and where first if that is among the samples."""
+    first: dict[str, str] = {}
+    for place, why in entry["malformed_samples"]:
+        first.setdefault(why, place)
+    for why, count in entry["malformed"].items():
+        yield f"{count:,} {why}" + (f" (first {first[why]})" if why in first else "")
 
 
 @contextmanager

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from recurring_ical_events.occurrence import Occurrence
 
 from bandpass.data.schedule.record import EPOCH, Malformed, Record
 from bandpass.data.schedule.records import Hasher, pack, runs_of
@@ -212,13 +214,48 @@ def test_what_has_no_end_stops_with_the_last_year_of_the_file(read: Read) -> Non
     assert days(read(counted))[-1] == "2027-07-04"
 
 
-@pytest.mark.parametrize("rule", ["FREQ=DAILY", "FREQ=MINUTELY", "FREQ=DAILY;COUNT=100000"])
-def test_what_recurs_too_often_is_cut(read: Read, malformed: Malformed, rule: str) -> None:
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *("FREQ=DAILY", "FREQ=MINUTELY", "FREQ=SECONDLY", "FREQ=DAILY;COUNT=100000"),
+        "FREQ=SECONDLY;UNTIL=20300101T000000Z",
+    ],
+)
+@pytest.mark.parametrize("late", ["20300101", "99990101"])
+def test_what_recurs_too_often_is_cut_without_expanding_it(
+    read: Read, malformed: Malformed, monkeypatch: pytest.MonkeyPatch, rule: str, late: str
+) -> None:
+    made = 0
+    plain = Occurrence.__init__
+
+    def counted(self: Occurrence, *args: Any, **more: Any) -> None:
+        nonlocal made
+        made += 1
+        plain(self, *args, **more)
+
+    monkeypatch.setattr(Occurrence, "__init__", counted)
     start = "DTSTART;TZID=Europe/Berlin:20190101T000000"
-    late = event("b", "DTSTART;VALUE=DATE:20300101")
-    found = read(late, event("a", start, f"RRULE:{rule}"))
+    found = read(event("b", f"DTSTART;VALUE=DATE:{late}"), event("a", start, f"RRULE:{rule}"))
     assert len(found) == 1 + MOST_OCCURRENCES
     assert malformed.counts == {"recurrence cut": 1}
+    assert MOST_OCCURRENCES < made < 4 * MOST_OCCURRENCES
+
+
+def test_exceptions_do_not_count_towards_the_cut(read: Read, malformed: Malformed) -> None:
+    start, rule = "DTSTART:20210101T000000Z", "RRULE:FREQ=HOURLY;COUNT=520"
+    found = read(event("a", start, rule, "EXDATE;VALUE=DATE:20210102"))
+    assert (len(found), malformed.counts) == (520 - 24, {})
+    found = read(event("a", start, rule, "EXDATE:20210101T010000Z", "EXDATE:20210101T020000Z"))
+    assert len(found) == MOST_OCCURRENCES
+    assert malformed.counts == {"recurrence cut": 1}
+
+
+def test_an_event_lasts_a_year_at_most(read: Read, malformed: Malformed) -> None:
+    start = "DTSTART:20200101T000000Z"
+    (year,) = read(event("a", start, "DURATION:P366D"), event("b", start, "DURATION:P366DT1S"))
+    assert year.minutes == 366 * 1440
+    assert read(event("c", "DTSTART;VALUE=DATE:20200101", "DURATION:P99999999D")) == []
+    assert malformed.counts == {"longer than a year": 2}
 
 
 def test_a_broken_event_loses_no_other(tmp_path: Path, malformed: Malformed) -> None:
@@ -240,7 +277,7 @@ def test_a_broken_event_loses_no_other(tmp_path: Path, malformed: Malformed) -> 
 
 def test_the_edges_of_the_calendar_are_days(read: Read, malformed: Malformed) -> None:
     found = read(
-        event("a", "DTSTART;VALUE=DATE:00010101", "DTEND;VALUE=DATE:99991231"),
+        event("a", "DTSTART;VALUE=DATE:00010101", "DTEND;VALUE=DATE:00020101"),
         event("b", "DTSTART;TZID=America/New_York:99991231T235900"),
         event("c", "DTSTART;TZID=Asia/Tokyo:00010101T000000"),
     )

@@ -3,12 +3,13 @@
 import gzip
 import os
 import runpy
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bandpass.data.schedule.record import Malformed, Record
+from bandpass.data.schedule.record import EPOCH, Malformed, Record
 from bandpass.data.schedule.records import Hasher, pack, runs_of
 from bandpass.data.schedule.sources.enron_maildir import MOST_ACTORS, SOURCE
 from bandpass.data.schedule.tokens import EMPTY, FEATURES, dense
@@ -110,8 +111,25 @@ def test_what_is_no_mail_of_a_day_is_counted(folder: Path, malformed: Malformed)
 
 def test_dates_are_read_as_the_mail_package_does(folder: Path, malformed: Malformed) -> None:
     short, far = SOURCE.read(folder / "maildir" / "arora-h", malformed)
-    assert (short.day, short.minute) == (16_925, 20 * 60 + 51)  # the year 16 is 2016
+    assert (short.day, short.minute) == (date(16, 5, 4).toordinal() - EPOCH, 20 * 60 + 51)
     assert (far.day, far.minute) == (2_932_655, 13 * 60 + 51)  # a zone XYZ moves nothing
+
+
+@pytest.mark.parametrize(
+    ("written", "year"),
+    [("4 May 0001", 1), ("Fri, 4-May-0099", 99), ("4 May 16", 2016), ("4 May 0100", 100)],
+)
+def test_a_year_of_four_digits_is_taken_as_written(tmp_path: Path, written: str, year: int) -> None:
+    record = one(tmp_path, f"Date: {written} 13:51:00 +0000", "From: a@enron.com")
+    assert record.day == date(year, 5, 4).toordinal() - EPOCH
+
+
+def test_there_is_no_year_0(tmp_path: Path, malformed: Malformed) -> None:
+    folder = tmp_path / "maildir" / "a"
+    folder.mkdir(parents=True)
+    (folder / "1.").write_text("Date: 4 May 0000 13:51:00 +0000\nFrom: a@enron.com\n\n")
+    assert list(SOURCE.read(folder, malformed)) == []
+    assert malformed.counts == {"date out of range": 1}
 
 
 @pytest.mark.parametrize(

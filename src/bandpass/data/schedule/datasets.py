@@ -60,7 +60,9 @@ def find_datasets(raw: Path, sources: Sequence[ScheduleSource] | None) -> list[D
         found.append(dataset)
     if not any(dataset.files for dataset in found):
         names = ", ".join(dataset.source.name for dataset in found if not dataset.source.blocked)
-        raise DataError(f"there are no raw files in {raw}: it should have folders named {names}")
+        raise DataError(
+            f"there are no raw files in {raw}: it should have folders named {names}{_alone(raw)}"
+        )
     return found
 
 
@@ -94,6 +96,15 @@ def entry(dataset: Dataset, parts: Sequence[Part], merged: Merged) -> dict[str, 
         "blocked": source.blocked,
         "note": dataset.note,
     }
+
+
+def _alone(raw: Path) -> str:
+    """What to say of a folder that may be that of one dataset."""
+    if raw.name in SCHEDULE_SOURCES:
+        return f"; if it is that of one dataset, say --dataset {raw.name}"
+    if any(source.files(raw) for source in SCHEDULE_SOURCES.values()):
+        return "; if it is that of one dataset, say which with --dataset NAME"
+    return ""
 
 
 def _mend(dataset: Dataset) -> str:

@@ -199,9 +199,12 @@ class _Reading:
             self._open = file
             try:
                 yield from self._job.read(file, self._malformed)
-            except DataError:
-                if not self._keep:
+            except DataError as error:
+                if isinstance(error.__cause__, ImportError):  # nothing is wrong with the file
                     raise
+                if not self._keep:
+                    keep = "keep_damaged=true keeps what comes before the damage"
+                    raise DataError(f"{error}; {keep}") from error
                 self._malformed.add(str(file.relative_to(self._job.folder)), DAMAGED)
             except Exception as error:
                 error.add_note(f"while reading {file}: this is a fault of its adapter")

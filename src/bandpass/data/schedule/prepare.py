@@ -163,7 +163,11 @@ def _write(
         if not done:
             counts = sum((Counter(each["malformed"]) for each in entries), Counter[str]())
             why = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
-            raise DataError(f"there is no record in the raw files: {why or 'they are empty'}")
+            places = [place for each in entries for place, _ in each["malformed_samples"]]
+            first = f"; first {places[0]}" if places else ""
+            raise DataError(
+                f"there is no record in the raw files: {why or 'they are empty'}{first}"
+            )
         writer.finish({"key": mark, "datasets": entries})
     finally:
         writer.abandon()

@@ -139,4 +139,6 @@ def _regression(penalty: float, fit: np.ndarray, known: np.ndarray) -> Any:
     # Newton steps are exact and few where the Hessian is small: that of two classes is.
     solver = "newton-cholesky" if len(np.unique(known)) == 2 else "lbfgs"
     strength = 1 / (penalty * len(fit))
-    return linear.LogisticRegression(C=strength, solver=solver, tol=1e-3).fit(fit, known)
+    return linear.LogisticRegression(C=strength, solver=solver, tol=1e-3, max_iter=1000).fit(
+        fit, known
+    )

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,8 @@ from bandpass.data.schedule.tokens import CALENDAR, DAY, HOLIDAY
 if TYPE_CHECKING:
     from icalendar import Component
 
-LAYOUT = """RAW/calendar_ics_thunderbird/NAME.ics[.gz]  one calendar a file, such as USHolidays.ics, or
-                                            several one after the other"""
+LAYOUT = """RAW/calendar_ics_thunderbird/NAME.ics[.gz]  one calendar a file, as USHolidays.ics,
+                                            or several one after the other"""
 
 MOST_OCCURRENCES = 500
 """Of one event that recurs."""
@@ -52,7 +51,8 @@ def read(path: Path, malformed: Malformed) -> Iterator[Record]:
     Args:
         path: The file. What recurs in it is held in memory, the rest is not.
         malformed: Gets events that are cut short, start at no time, end before they start or last
-            longer than a year (``LONGEST``), and those of an unknown time zone or a recurrence that cannot be followed.
+            longer than a year (``LONGEST``), and those of an unknown time zone or a
+            recurrence that cannot be followed.
 
     Raises:
         DataError: If the file holds no calendar, or cannot be read to its end.
@@ -183,8 +183,8 @@ def _occurrences(events: list["Component"], last: int) -> Iterator["Component"]:
         first = min(_utc(_icalendar.start(event)) for event in events) - timedelta(days=2)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of COUNT beside UNTIL
-            found = list(islice(of(calendar).after(first), MOST_OCCURRENCES + 1))
-        for count, event in enumerate(found):
+            query = of(calendar)
+        for count, event in enumerate(query.after(first)):
             if endless and _icalendar.start(event).year > last:
                 return
             if count == MOST_OCCURRENCES:

@@ -55,7 +55,8 @@ def read(path: Path, malformed: Malformed) -> Iterator[Record]:
     Participants are the distinct addresses of From, To, Cc and Bcc, and the sender is the owner.
     The text is that of the body without the subject, decoded; of several text parts, all. Dates are
     read as ``email.utils`` does, which takes years of two digits for those from 1969 to 2068, and
-    a zone that it does not know for none; but 0016 is the year 16. An id is the Message-ID, or the path where there is none.
+    a zone that it does not know for none; but 0016 is the year 16. An id is the
+    Message-ID, or the path where there is none.
 
     Args:
         path: An archive, which is read without unpacking it, or a folder of messages.

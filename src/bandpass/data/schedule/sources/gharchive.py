@@ -11,7 +11,7 @@ from bandpass.data.schedule.sources._reading import Unusable, found, lines, mome
 from bandpass.data.schedule.tokens import CODE, DEADLINE, PROJECT, TASK
 from bandpass.data.series import DataError
 
-LAYOUT = """RAW/gharchive/2015-01-01-12.json[.gz]  an hour as published: one event a line, from 2015 on
+LAYOUT = """RAW/gharchive/2015-01-01-12.json[.gz]  an hour, an event a line, from 2015 on
 RAW/gharchive/NAME.csv[.gz]            event headers, under the names of their columns: at least
                                        id,type,actor_id,repo_id,created_at,payload_action"""
 COLUMNS = ("id", "type", "actor_id", "repo_id", "created_at", "payload_action")

@@ -15,7 +15,8 @@ from bandpass.data.series import DataError
 LAYOUT = """RAW/public_jira/NAME.jsonl[.gz]  an issue a line, either form:
           {"key", "fields": {"created", "summary", "duedate", ...}, ...} or
           {"key", "created", "summary", "dueDate", "resolutionDate", "status", ...}
-RAW/public_jira/NAME.json[.gz]   an answer of the REST interface: a page {"issues": [...]} or one issue
+RAW/public_jira/NAME.json[.gz]   an answer of the REST interface: a page {"issues": [...]} or an
+                                 issue
 Tables of other shapes, such as emse2017_due_dates/*.csv.gz (features at day precision), are not
 read."""
 CONFIDENCE = 0.8

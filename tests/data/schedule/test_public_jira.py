@@ -128,7 +128,7 @@ def test_what_is_no_issue_is_counted_with_its_place(raw: Path, tmp_path: Path) -
     [
         ("{}\n{}\n", r"not one JSON document .*; call a file of one issue a line \.jsonl"),
         ('{"issues": [', r"not one JSON document"),
-        ('{"issues": null}', "neither an issue nor a page of issues; expected\nRAW/NAME"),
+        ('{"issues": null}', "neither an issue nor a page of issues; expected\nRAW/public_jira"),
         ('{"errorMessages": ["no"]}', "neither an issue nor a page"),
         ("[]", "neither an issue nor a page"),
     ],

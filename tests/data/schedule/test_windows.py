@@ -155,6 +155,7 @@ def test_shapes_tell_moments_from_spans_and_quiet_days_from_busy_ones(store):
 def test_every_window_has_a_bucket_with_a_name(store, kind):
     windows = ScheduleWindows(store, "train", ALL)
     codes, names = windows.buckets(kind)
+    assert set(codes.tolist()) == set(range(len(names)))  # none is empty
     assert codes.shape == (len(windows),)
     assert 0 <= codes.min() <= codes.max() < len(names)
     assert len(set(names)) == len(names)

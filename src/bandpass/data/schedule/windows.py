@@ -152,7 +152,8 @@ class ScheduleWindows(Dataset[Batch]):
         """What windows may be ranked within: (n,) int64 codes from 0, and the name of each.
 
         Args:
-            kind: One of ``BUCKETS``; ``shape`` is dataset and shape together.
+            kind: One of ``BUCKETS``; ``shape`` is dataset and shape together. Those that no window
+                is of are left out.
 
         Raises:
             DataError: If there is no such kind.
@@ -160,11 +161,11 @@ class ScheduleWindows(Dataset[Batch]):
         if kind == "none":
             return np.zeros(len(self), np.int64), ["all"]
         if kind == "dataset":
-            return self.entities(), self.store.datasets
+            return _present(self.entities(), self.store.datasets)
         if kind == "shape":
             codes = self.entities() * len(SHAPES) + self.shapes()
             names = [f"{name}, {shape}" for name in self.store.datasets for shape in SHAPES]
-            return codes, names
+            return _present(codes, names)
         raise DataError(f"bucket {kind!r} is none of {', '.join(BUCKETS)}")
 
     def classes(self, ids: Ids | None = None) -> dict[str, tuple[np.ndarray, Mapping[int, str]]]:
@@ -215,6 +216,12 @@ class ScheduleWindows(Dataset[Batch]):
     def _timeless(self) -> list[str]:
         """Datasets whose windows are all undated and say the same of every slot."""
         return [entry["name"] for entry in self.store.manifest["datasets"] if entry["timeless"]]
+
+
+def _present(codes: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Number anew what occurs."""
+    found, anew = np.unique(codes, return_inverse=True)
+    return anew.reshape(-1).astype(np.int64), [names[code] for code in found]
 
 
 def dated(about: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 It holds all that a report on scores, or a replay of a policy, needs: no model is asked again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,18 +158,24 @@ def _known(windows: Corpus, ids: np.ndarray) -> Columns:
         "score:density": ingest.density[ids],
         "score:density-ratio": ingest.density_ratio[ids],
     }
-    kinds = ["entity", "series", "weak-regime"]
-    if "regime" in windows.classes(ids):
-        kinds.append("regime")
-    buckets = {kind: windows.buckets(kind)[0][ids] for kind in kinds}
-    one, other = (np.unique(buckets[kind], return_inverse=True)[1] for kind in kinds[:2])
-    if np.array_equal(one, other):
-        del buckets["series"]  # one series an entity: the two are one
     return (
         found
-        | {f"bucket:{name}": codes.astype(np.int32) for name, codes in buckets.items()}
+        | {f"bucket:{name}": codes.astype(np.int32) for name, codes in _buckets(windows, ids)}
         | {f"slice:{name}": inside for name, inside in _slices(windows, ingest, ids).items()}
     )
+
+
+def _buckets(windows: Corpus, ids: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Every way to group the sample, but those that group it as one before does."""
+    seen: list[np.ndarray] = []
+    for kind in windows.bucket_kinds:
+        if kind == "none" or (kind == "regime" and "regime" not in windows.classes(ids)):
+            continue
+        codes = windows.buckets(kind)[0][ids]
+        groups = np.unique(codes, return_inverse=True)[1]
+        if not any(np.array_equal(groups, other) for other in seen):  # one series an entity
+            seen.append(groups)
+            yield kind, codes
 
 
 def _slices(windows: Corpus, ingest: Ingest, ids: np.ndarray) -> Columns:

@@ -47,7 +47,7 @@ def test_a_row_per_window_with_what_is_known_of_it(run, store, tmp_path):
             [
                 *((name, pa.string()) for name in ("dataset", "kind", "source_id", "actor")),
                 *(("day", pa.date32()), ("events", pa.uint16())),
-                ("embedding", pa.list_(pa.float32(), 32)),
+                ("embedding", pa.list_(pa.float32(), 48)),
             ]
         )
     )

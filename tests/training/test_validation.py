@@ -1,14 +1,26 @@
 """The held-out loss during training: the same windows, the same masks, and no other effect."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bandpass.data import Windows, prepare
+from bandpass.data import Store, Windows, prepare
 from bandpass.data.sources import SOURCES
 from bandpass.models import JEPA
-from bandpass.recipes import build_jepa, find, override
+from bandpass.recipes import (
+    Recipe,
+    build_curriculum,
+    build_jepa,
+    build_windows,
+    find,
+    override,
+)
+from bandpass.training import fit
 from bandpass.training.validation import MOST, Validation
 
 RECIPE = override(
@@ -61,3 +73,21 @@ def test_another_seed_looks_at_other_windows(windows: Windows) -> None:
 def test_terms_weigh_what_they_weigh_at_the_step(windows: Windows, jepa: JEPA) -> None:
     validation = Validation(windows, RECIPE.train)
     assert validation(jepa, 0) > validation(jepa, RECIPE.train.steps)  # grounding has gone
+
+
+def test_a_run_is_the_same_with_it_and_logs_it_when_due(
+    recipe: Callable[..., Recipe], store: Store, tmp_path: Path
+) -> None:
+    weights = []
+    for every in (0, 5):
+        asked = recipe(f"validate_every={every}")
+        train, test = (build_windows(asked, store, side) for side in ("train", "test"))
+        plan = replace(build_curriculum(asked, train), held_out=test)
+        run = tmp_path / f"{every}"
+        jepa = build_jepa(asked, len(store.channels))
+        assert fit(jepa, train, plan, asked.train, run)
+        weights.append(jepa.state_dict())
+        rows = pq.read_table(run / "metrics.parquet").to_pylist()
+        found = {row["step"]: row["validation"] for row in rows if np.isfinite(row["validation"])}
+        assert list(found) == ([5, 10, 15, 20, 24] if every else [])
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())

@@ -61,6 +61,8 @@ def confirm(
 
     The same command continues what was stopped and leaves finished runs as they are.
     """
+    import torch
+
     from bandpass.data import open_store
     from bandpass.report.confirm import write_confirmation
     from bandpass.runs.confirm import confirm as run
@@ -69,7 +71,9 @@ def confirm(
     store, changes = _store_and_changes(words or [])
     if store is None and not smoke:
         raise typer.BadParameter("say which STORE, or --smoke to try it on made-up days")
-    folder = out or Path("runs") / f"confirm-{'smoke' if smoke else recipe}"
+    if smoke:  # in steps this small a second thread only waits, on a busy machine for minutes
+        torch.set_num_threads(1)
+    folder = out or Path("runs") / f"confirm-{'smoke-' if smoke else ''}{recipe}"
     planned = plan(
         _recipe(recipe, changes, datasets or [], smoke=smoke),
         open_store(store) if store else look_alike(folder / "store"),

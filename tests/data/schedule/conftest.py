@@ -5,11 +5,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from bandpass.data.schedule.record import Malformed
+
 
 @pytest.fixture(scope="session")
 def fakes() -> SimpleNamespace:
     """What is in fakes.py, which cannot be imported: tests are no package."""
     return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("fakes.py"))))
+
+
+@pytest.fixture
+def malformed() -> Malformed:
+    """Counts what the adapter of a test leaves out."""
+    return Malformed()
 
 
 @pytest.fixture

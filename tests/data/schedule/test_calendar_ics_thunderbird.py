@@ -25,11 +25,6 @@ Read = Callable[..., list[Record]]
 
 
 @pytest.fixture
-def malformed() -> Malformed:
-    return Malformed()
-
-
-@pytest.fixture
 def read(tmp_path: Path, malformed: Malformed) -> Read:
     """Read a calendar of the given components."""
 

@@ -21,11 +21,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def malformed() -> Malformed:
-    return Malformed()
-
-
 def test_both_variants_are_read_side_by_side(folder: Path, malformed: Malformed) -> None:
     assert [path.name for path in SOURCE.files(folder)] == [FULL, CORE]
     full, core = ([r for r in SOURCE.read(folder / name, malformed)] for name in (FULL, CORE))

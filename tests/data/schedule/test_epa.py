@@ -20,11 +20,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def malformed() -> Malformed:
-    return Malformed()
-
-
 def test_the_related_set_is_not_read(folder: Path) -> None:
     assert [path.name for path in SOURCE.files(folder)] == ["test.tsv.gz", "train.jsonl"]
 

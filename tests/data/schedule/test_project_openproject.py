@@ -18,11 +18,6 @@ write = runpy.run_path(str(Path(__file__).parent / SOURCE.name / "make.py"))["wr
 
 
 @pytest.fixture
-def malformed() -> Malformed:
-    return Malformed()
-
-
-@pytest.fixture
 def records(tmp_path: Path, malformed: Malformed) -> list[Record]:
     write(tmp_path)
     return [r for path in SOURCE.files(tmp_path) for r in SOURCE.read(path, malformed)]

@@ -20,11 +20,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def malformed() -> Malformed:
-    return Malformed()
-
-
 def read(folder: Path, name: str, malformed: Malformed) -> list[Record]:
     return list(SOURCE.read(folder / name, malformed))
 

@@ -15,11 +15,6 @@ write = runpy.run_path(str(Path(__file__).parent / SOURCE.name / "make.py"))["wr
 
 
 @pytest.fixture
-def malformed() -> Malformed:
-    return Malformed()
-
-
-@pytest.fixture
 def records(tmp_path: Path, malformed: Malformed) -> list[Record]:
     write(tmp_path)
     (path,) = SOURCE.files(tmp_path)

@@ -174,7 +174,7 @@ def _write(
 
 
 def _check(partial: Path, progress: Progress) -> None:
-    """Rebuild every window before anybody sees the store."""
+    """Look every window over before anybody sees the store."""
     store = ScheduleStore(partial, read_manifest(partial))
     done = 0
 

@@ -35,8 +35,8 @@ MOST_ACTORS = 20
 PLACEHOLDER = datetime(1980, 1, 1, tzinfo=UTC)
 """What the corpus writes where it knows no date, as ``31 Dec 1979 16:00:00 -0800``."""
 
-_EARLY = re.compile(r"[a-z][\s,.-]+(00\d\d)\b", re.IGNORECASE)
-"""A year of four digits below 100, after the name of its month."""
+_EARLY = re.compile(r"[a-z][\s,.-]+00\d\d\b", re.IGNORECASE)
+"""A year of four digits below 100, after the name of its month: 0001 is neither 1 nor 2001."""
 
 _DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error)
 _BLOCK = 2**20
@@ -55,13 +55,14 @@ def read(path: Path, malformed: Malformed) -> Iterator[Record]:
     Participants are the distinct addresses of From, To, Cc and Bcc, and the sender is the owner.
     The text is that of the body without the subject, decoded; of several text parts, all. Dates are
     read as ``email.utils`` does, which takes years of two digits for those from 1969 to 2068, and
-    a zone that it does not know for none; but 0016 is the year 16. An id is the
-    Message-ID, or the path where there is none.
+    a zone that it does not know for none. Years such as 0016, which it would take for 2016, are
+    malformed: nobody knows what the mailer meant. An id is the Message-ID, or the path where there
+    is none.
 
     Args:
         path: An archive, which is read without unpacking it, or a folder of messages.
-        malformed: Gets mails without a date or a sender, those whose date is none, and those with
-            the ``PLACEHOLDER`` for one.
+        malformed: Gets mails without a date or a sender, those whose date is none or of a year
+            below 100, and those with the ``PLACEHOLDER`` for one.
 
     Raises:
         DataError: If the archive is none, is cut short or damaged, or a file cannot be read.
@@ -150,16 +151,12 @@ def _record(name: str, data: bytes) -> Record:
 
 
 def _moment(written: str) -> datetime:
+    if _EARLY.search(written):
+        raise Unusable("year below 100")
     try:
-        moment = parsedate_to_datetime(written)
+        return parsedate_to_datetime(written)
     except (ValueError, OverflowError, TypeError, IndexError):
         raise Unusable("not a date") from None
-    if early := _EARLY.search(written):
-        try:
-            return moment.replace(year=int(early[1]))
-        except ValueError:
-            raise Unusable("date out of range") from None
-    return moment
 
 
 def _addresses(message: Message, *headers: str) -> list[str]:

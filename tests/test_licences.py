@@ -2,6 +2,7 @@
 
 import re
 from importlib.metadata import Distribution, distribution
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -43,12 +44,19 @@ def test_no_gpl_package_is_shipped():
     extras = distribution("bandpass").metadata.get_all("Provides-Extra") or []
     shipped("bandpass", frozenset(extras), packages)
     assert {"torch", "scikit-learn", "matplotlib", "mpmath"} <= set(packages)  # two levels down
+    assert {"av", "wordllama", "toml"} <= set(packages)
     assert {"lightning", "transformers", "accelerate", "torchdata"} <= set(packages)
     stated = {name: licence(package) for name, package in packages.items()}
     assert {n: s for n, s in stated.items() if not s} == {}, "packages that state no licence"
     found = {name for name, text in stated.items() if COPYLEFT.search(text)}
     assert found == UNMODIFIED
     assert all("LGPL" in stated[name] for name in UNMODIFIED)
+
+
+def test_the_notice_names_the_codecs_that_a_video_reader_brings_along():
+    """The licence that PyAV states is its own, not that of what its wheels bundle."""
+    notice = (Path(__file__).parents[1] / "NOTICE").read_text()
+    assert all(name in notice for name in ("PyAV", "FFmpeg", "x264", "x265", "`video`"))
 
 
 def test_a_gpl_licence_is_recognised():

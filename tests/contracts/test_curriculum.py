@@ -19,17 +19,23 @@ from bandpass.curriculum import POLICIES, Draw, Fixed, SurpriseBand, Uniform
 N, BATCH, STEPS = 300, 8, 80
 LEVEL = np.exp(np.random.default_rng(0).normal(size=N + 1))
 
-policies = pytest.mark.parametrize("name", POLICIES)
+IN_GROUPS = ", in groups"
+ways = ("uniform", "rs2", "static", "surprise-band", "shuffled", "shadow", "infobatch", "per")
+policies = pytest.mark.parametrize("name", [*POLICIES, *(name + IN_GROUPS for name in ways)])
 
 
 def build(name: str, n: int = N, batch: int = BATCH, *, steps: int = STEPS, seed: int = 3):
     """Any policy; those that go by a score known beforehand get the level of the losses."""
-    policy = POLICIES[name]
+    policy = POLICIES[name.removesuffix(IN_GROUPS)]
+    # Of three sizes; where there are few windows and only their number is wrong, none.
+    grouped = IN_GROUPS in name and 0 < n <= N + 1
+    given = {"steps": steps, "seed": seed}
+    given |= {"groups": np.arange(n) % 7 % 3} if grouped else {}
     if policy.sampler is Uniform:
-        return Uniform(n, batch, subset=policy.subset, steps=steps, seed=seed)
+        return Uniform(n, batch, subset=policy.subset, **given)
     if policy.sampler is Fixed:
-        return Fixed(LEVEL[:n], batch, steps=steps, seed=seed)
-    return SurpriseBand(n, batch, steps=steps, seed=seed, settings=policy.settings)
+        return Fixed(LEVEL[:n], batch, **given)
+    return SurpriseBand(n, batch, settings=policy.settings, **given)
 
 
 def losses_of(draw: Draw) -> torch.Tensor:
@@ -259,7 +265,7 @@ def test_a_draw_is_stepped_once(name):
 @policies
 @pytest.mark.parametrize(("n", "batch", "seed"), [(0, 8, 0), (2**31, 8, 0), (9, 0, 0), (9, 8, -1)])
 def test_impossible_sizes_are_refused(name, n, batch, seed):
-    if POLICIES[name].sampler is Fixed and n > N:
+    if POLICIES[name.removesuffix(IN_GROUPS)].sampler is Fixed and n > N:
         pytest.skip("its weights alone would take gigabytes")
     with pytest.raises(ValueError, match="must be"):
         build(name, n, batch, steps=5, seed=seed)

@@ -7,6 +7,7 @@ import torch
 
 from bandpass.curriculum import POLICIES
 from bandpass.data.sources import SOURCES
+from bandpass.data.video.sources import VIDEO_SOURCES
 from bandpass.losses import REGULARISERS
 from bandpass.models import MASKS
 from bandpass.recipes import RECIPES, build_jepa, from_dict, to_dict
@@ -21,7 +22,7 @@ def test_survives_json(recipe):
 
 @RECIPE
 def test_names_components_that_exist(recipe):
-    assert recipe.source in {"any", "schedule", *SOURCES}
+    assert recipe.source in {"any", "schedule", *SOURCES, *VIDEO_SOURCES}
     assert recipe.policy in POLICIES
     assert recipe.train.regulariser in {"none", *REGULARISERS}
     assert set(recipe.train.masks) <= set(MASKS)
@@ -29,6 +30,8 @@ def test_names_components_that_exist(recipe):
 
 @RECIPE
 def test_builds_the_same_model_from_the_same_seed(recipe):
-    first, second = (build_jepa(recipe, channels=3).state_dict() for _ in range(2))
+    films = recipe.name.startswith("video") or recipe.source in VIDEO_SOURCES
+    shape = (24, 32, 1) if films else 3
+    first, second = (build_jepa(recipe, shape).state_dict() for _ in range(2))
     assert sum(weights.numel() for weights in first.values()) > 10_000
     assert all(torch.equal(weights, second[name]) for name, weights in first.items())

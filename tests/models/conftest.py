@@ -53,7 +53,7 @@ def windows() -> tuple[Tensor, Tensor]:
 
 @pytest.fixture
 def mask() -> Mask:
-    return MASKS["span"](BATCH, TIME // PATCH, 0.4, torch.Generator().manual_seed(2))
+    return MASKS["span"](BATCH, (TIME // PATCH,), 0.4, torch.Generator().manual_seed(2))
 
 
 @pytest.fixture

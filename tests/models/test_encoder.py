@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from bandpass.models import EncoderSettings, PatchEncoder
-from bandpass.models.encoder import patchify, take
+from bandpass.models import EncoderSettings, PatchEncoder, Patches
+from bandpass.models.encoder import take
 
 SETTINGS = EncoderSettings(patch=4, dim=16, depth=2, heads=2, mlp=32)
 
@@ -10,19 +10,7 @@ SETTINGS = EncoderSettings(patch=4, dim=16, depth=2, heads=2, mlp=32)
 def encoder() -> PatchEncoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return PatchEncoder(channels=3, tokens=8, settings=SETTINGS)
-
-
-def test_patches_hold_consecutive_rows():
-    series = torch.arange(2 * 8 * 3).reshape(2, 8, 3)
-    patches = patchify(series, 4)
-    assert patches.shape == (2, 2, 12)
-    assert torch.equal(patches[1, 1], series[1, 4:].flatten())
-
-
-def test_refuses_a_window_that_is_no_whole_number_of_patches():
-    with pytest.raises(ValueError, match="30 rows is not a whole number of patches of 4"):
-        patchify(torch.zeros(1, 30, 3), 4)
+        return PatchEncoder(Patches(3, 32, 4), SETTINGS)
 
 
 def test_takes_the_tokens_of_each_sample():
@@ -67,4 +55,4 @@ def test_visible_tokens_keep_their_positions():
 
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="dim 16 is not divisible by heads 3"):
-        PatchEncoder(3, 8, EncoderSettings(dim=16, heads=3))
+        PatchEncoder(Patches(3, 32, 4), EncoderSettings(dim=16, heads=3))

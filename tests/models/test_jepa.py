@@ -4,7 +4,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bandpass.models import JEPA, TARGETS, JEPASettings, Mask
-from bandpass.models.encoder import patchify, take
+from bandpass.models.encoder import take
 
 targets = pytest.mark.parametrize("target", TARGETS)
 
@@ -84,7 +84,9 @@ def test_grounding_counts_observed_hidden_values_alone(build, windows, mask):
     values, observed = windows
     jepa = build()
     read = jepa.to_raw(jepa.foresee(values, observed, mask))
-    wanted, counted = (take(patchify(part, 4), mask.target) for part in (values, observed))
+    wanted, counted = (
+        take(jepa.encoder.front.cut(part), mask.target) for part in (values, observed)
+    )
     error = torch.nn.functional.smooth_l1_loss(read, wanted, reduction="none")
     expected = torch.stack([e[c].mean() for e, c in zip(error, counted, strict=True)])
     torch.testing.assert_close(jepa(values, observed, mask).grounding, expected)

@@ -169,7 +169,7 @@ def test_unknown_recipe_names_the_nearest():
 )
 def test_what_cannot_be_built_is_refused_as_a_recipe(change, message):
     with pytest.raises(RecipeError, match=message):
-        build_jepa(override(SERIES, [change]), channels=3)
+        build_jepa(override(SERIES, [change]), shape=3)
 
 
 def parameters(recipe: Recipe) -> int:

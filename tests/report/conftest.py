@@ -9,6 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bandpass.data.series import Split
+from bandpass.data.video.recording import Decoded, Event, Frames, Recording, VideoSource
+from bandpass.data.video.signals import signals
+from bandpass.data.video.store import ClipStore
+from bandpass.data.video.writer import ClipWriter
+
 STEPS = np.arange(20, 2001, 20)
 REGIMES = {"normal": 0.86, "load-change": 0.08, "recovery": 0.03, "build-up": 0.02, "failure": 0.01}
 PULL = {"load-change": 1.4, "recovery": 2.0, "build-up": 3.0, "failure": 4.0}
@@ -234,6 +240,132 @@ def make_run() -> Callable[..., Path]:
         if banded:
             _write_table(path, "band", _band(buckets))
             _write_table(path, "quarantine", _quarantine(rng))
+        return path
+
+    return make
+
+
+FPS, SIZE, ROWS = 8.0, (16, 24), 240
+FROZEN, GONE = (96, 128), (160, 163)
+"""Rows of the first recording that repeat a frame, and that could not be decoded."""
+
+CLIPS = 118
+HELD = (26, 40)
+
+
+def _recording(number: int, writer: ClipWriter) -> None:
+    """A square that walks along a wall, and falls at the 10th and the 20th second."""
+    rng = np.random.default_rng(number)
+    frames = rng.normal(100, 3, (ROWS, *SIZE, 1))
+    for row in range(ROWS):
+        down = 8 if row % 80 >= 72 else 2
+        frames[row, down : down + 5, row % 18 : row % 18 + 5] = 220
+    frames = frames.clip(0, 255).astype(np.uint8)
+    missing = np.zeros(ROWS, bool)
+    notes = []
+    if number == 0:
+        frames[slice(*FROZEN)] = frames[FROZEN[0]]
+        missing[slice(*GONE)] = True
+        notes = ["3 frames could not be decoded"]
+    frames[missing] = 0
+    events = [Event(start, start + 9, "walk") for start in (0, 10, 20)]
+    events += [Event(start - 1, start, "fall") for start in (10, 20, 30)]
+    split = "test" if number > 1 else "train"
+    media = Frames(lambda: np.empty(0, np.uint8), FPS)
+    recording = Recording(f"take-{number}", "wall", media, tuple(events), split=split)
+    decoded = Decoded(frames, missing, np.arange(ROWS), FPS, {"notes": notes})
+    writer.add(recording, decoded, signals(frames, missing, FPS))
+
+
+@pytest.fixture(scope="session")
+def video_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
+    """Two recordings to train on, the first of them damaged, and one to test on."""
+    path = tmp_path_factory.mktemp("video") / "store"
+    path.mkdir()
+    words = ("wall", "A wall.", "none", "none", "none")
+    own = {"size": SIZE, "fps": FPS, "rare": frozenset({"fall"}), "split": Split(by="series")}
+    writer = ClipWriter(path, VideoSource(*words, lambda raw: iter(()), **own), FPS, (*SIZE, 1))
+    for number in range(3):
+        _recording(number, writer)
+    writer.finish({}, [])
+    return ClipStore(path, json.loads((path / "manifest.json").read_text()))
+
+
+def _video_probes() -> dict:
+    """Two questions; on actions the pretrained encoder beats all, on states the grid is better."""
+    names = "encoder pooling task metric value low high count".split()
+    table: dict[str, list] = {name: [] for name in names}
+    values = {
+        ("pretrained", "place"): (0.8, 0.5),
+        ("pretrained", "mean+std"): (0.6, 0.4),
+        ("random-init", "place"): (0.5, 0.3),
+        ("raw-patch", "place"): (0.6, 0.4),
+        ("motion-energy", "summary"): (0.3, 0.2),
+        ("mean-frame", "pixels"): (0.4, 0.1),
+        ("grid", "tubelets"): (0.4, 0.6),
+        ("grid", "pixels"): (0.6, 0.7),
+    }
+    for task, metric, place in (("state", "r2", 1), ("action", "macro_f1", 0)):
+        for (encoder, pooling), found in values.items():
+            value = found[place]
+            row = (encoder, pooling, task, metric, value, value - 0.05, value + 0.05, 400)
+            for column, entry in zip(table.values(), row, strict=True):
+                column.append(entry)
+    return table
+
+
+def _curve() -> dict:
+    """Surprise along the test recording, twice as high where it falls; the other has no event."""
+    row = np.tile(np.arange(ROWS), 2)
+    series = np.repeat(["take-2", "take-3"], ROWS)
+    label = ((row % 80 >= 72) & (series == "take-2")).astype(int)
+    return {
+        "series": series.tolist(),
+        "row": row,
+        "surprise": np.where(row < 4, np.nan, 1.0 + label),
+        "motion": 5.0 + 0.01 * row,
+        "label": label,
+        "regime": np.where(label == 1, "fall", np.where(series == "take-2", "walk", "")).tolist(),
+    }
+
+
+def _clips(count: int) -> dict:
+    """Motion grows with the id; every tenth clip is rare."""
+    ids = np.arange(count)
+    return {
+        "motion": 0.1 * ids,
+        "decile": 10 * ids // count,
+        "rare": ids % 10 == 3,
+        "corrupt": np.zeros(count, bool),
+    }
+
+
+@pytest.fixture(scope="session")
+def make_video_run(make_run: Callable[..., Path], video_store: ClipStore) -> Callable[..., Path]:
+    """``make_video_run(path)`` writes an evaluated run on ``video_store``, clips of 8 frames.
+
+    Clip i was drawn i times; one that is frozen and one that is partly missing are held back.
+    """
+
+    def make(path: Path, *, seed: int = 0) -> Path:
+        make_run(path, seed=seed)
+        recipe = json.loads((path / "recipe.json").read_text())
+        recipe |= {"store": str(video_store.path), "store_hash": video_store.hash}
+        recipe["windows"] = {"length": 8, "stride": 4, "normalize": "entity"}
+        recipe["clips"] = {"spacing": 1}
+        (path / "recipe.json").write_text(json.dumps(recipe))
+        environment = json.loads((path / "environment.json").read_text())
+        (path / "environment.json").write_text(json.dumps(environment | {"modality": "video"}))
+        score = np.linspace(-1, 1, CLIPS).astype(np.float32)
+        windows = {"drawn": np.arange(CLIPS, dtype=np.int32), "score": score}
+        _write_table(path, "windows", windows)
+        _write_table(path, "clips", _clips(CLIPS))
+        _write_table(path, "surprise", _curve())
+        _write_table(path, "evaluation", _video_probes())
+        held = _quarantine(np.random.default_rng(seed))
+        held = {name: column[:2] for name, column in held.items()} | {"id": list(HELD)}
+        _write_table(path, "quarantine", held)
+        (path / "map.parquet").unlink()
         return path
 
     return make

@@ -49,6 +49,7 @@ frame.onload = () => {{
         (box(text).right > box(figure).right || box(text).left < box(figure).left))
       .map(text => text.textContent)),
     resources: view.performance.getEntriesByType("resource").map(entry => entry.name),
+    images: [...page.querySelectorAll("img")].map(image => image.naturalWidth),
     ground: view.getComputedStyle(page.body).backgroundColor,
     text: view.getComputedStyle(page.querySelector("svg text")).fill,
   }});
@@ -126,6 +127,19 @@ def test_page_renders_whole_and_fits(report: Path, width: int) -> None:
     assert seen["spilled"] == []
     assert seen["requests"] == []
     assert seen["console"] == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_of_a_video_run_shows_its_films_and_fits(
+    tmp_path: Path, make_video_run: Callable[..., Path], width: int
+) -> None:
+    seen = measure(write_report(make_video_run(tmp_path / "run")), width)
+    chapters = ["slots", "films", "motion", "quarantine", "surprise", "evaluation", "facts"]
+    assert seen["sections"][-7:] == chapters
+    assert len(seen["images"]) == 14  # drawn most, drawn least, held back
+    assert all(wide > 500 for wide in seen["images"])
+    assert (seen["overflow"], seen["wide"], seen["spilled"]) == (0, [], [])
+    assert (seen["requests"], seen["console"]) == ([], [])
 
 
 def test_page_follows_the_colour_scheme(report: Path) -> None:

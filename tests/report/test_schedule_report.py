@@ -8,7 +8,7 @@ import pytest
 
 from bandpass.report import write_report
 from bandpass.report.schedule_losses import verdict as losses_verdict
-from bandpass.report.schedule_probes import asked_of
+from bandpass.report.schedule_probes import asked_of, encoders_of
 from bandpass.report.schedule_probes import verdict as probes_verdict
 from bandpass.report.tables import Columns, read_run
 
@@ -40,7 +40,7 @@ def losses(*, beyond: float = 0.4, rank: float = 20.0, trained: float = 0.1) -> 
     return {"what": what, "dataset": dataset, "metric": metric, "value": value}
 
 
-def probes(**gains: tuple[float, float]) -> dict:
+def probes(**gains: tuple[float, float]) -> dict[str, list]:
     """Every task with its differences to random init, raw and raw+hourly, intervals of +-.05."""
     names = "encoder pooling task metric value low high count note".split()
     table: dict[str, list] = {name: [] for name in names}
@@ -114,6 +114,21 @@ def test_a_replaced_probe_does_not_count() -> None:
     sentence = probes_verdict(asked).sentence
     assert "on 1 of 1 probes" in sentence
     assert "a control answers it: easy" in sentence
+
+
+def test_an_encoder_is_shown_where_it_was_asked() -> None:
+    table = probes(weekend=(0.1, 0.1))
+    assert encoders_of(asked_of(columns(table))) == list(ENCODERS)
+    for column in table.values():
+        column.append(column[0])
+    table["encoder"][-1] = "raw-patch"
+    shown = encoders_of(asked_of(columns(table)))
+    assert shown == ["pretrained", "random-init", "raw-patch", "raw", "raw+hourly"]
+
+
+def test_the_figure_of_differences_names_those_it_draws(run: Path) -> None:
+    text = "Pretrained minus random-init and minus raw and minus raw+hourly, by probe"
+    assert text in write_report(run).read_text()
 
 
 def test_the_page_has_both_chapters_and_none_of_the_series(run: Path) -> None:

@@ -50,7 +50,7 @@ def aids() -> Aids:
 
 
 def passed(jepa: JEPA, batch: Batch, seed: int = 3):
-    mask = MASKS["span"](WINDOWS, jepa.tokens, 0.4, torch.Generator().manual_seed(seed))
+    mask = MASKS["span"](WINDOWS, jepa.grid, 0.4, torch.Generator().manual_seed(seed))
     return jepa(batch.values, batch.observed, mask)
 
 
@@ -121,14 +121,14 @@ def test_losses_are_those_of_training_under_one_mask_for_all(batch):
     settings = ScoringSettings(prediction=0.5, grounding=2.0, seed=4)
     signals = collect(jepa, batch, ["mask_losses"], settings)
     torch.testing.assert_close(signals.mask_losses[0], signals.losses)
-    one = MASKS["span"](1, jepa.tokens, 0.4, torch.Generator().manual_seed(4 * 1_000_003))
+    one = MASKS["span"](1, jepa.grid, 0.4, torch.Generator().manual_seed(4 * 1_000_003))
     shared = replace(
         one, context=one.context.expand(WINDOWS, -1), target=one.target.expand(WINDOWS, -1)
     )
     output = jepa(batch.values, batch.observed, shared)
     expected = 0.5 * output.prediction + 2.0 * output.grounding
     torch.testing.assert_close(signals.losses, expected.detach())
-    third = MASKS["span"](1, jepa.tokens, 0.4, torch.Generator().manual_seed(4 * 1_000_003 + 2))
+    third = MASKS["span"](1, jepa.grid, 0.4, torch.Generator().manual_seed(4 * 1_000_003 + 2))
     shared = replace(
         third, context=third.context.expand(WINDOWS, -1), target=third.target.expand(WINDOWS, -1)
     )

@@ -24,7 +24,7 @@ def stream(steps: int) -> list[Batch]:
 
 
 def forward(jepa: JEPA, batch: Batch):
-    mask = MASKS["span"](16, jepa.tokens, 0.4, torch.Generator().manual_seed(2))
+    mask = MASKS["span"](16, jepa.grid, 0.4, torch.Generator().manual_seed(2))
     return jepa(batch.values, batch.observed, mask)
 
 

@@ -17,7 +17,7 @@ def forward(jepa: JEPA):
     generator = torch.Generator().manual_seed(1)
     values = torch.randn(4, 32, 3, generator=generator)
     observed = torch.ones(4, 32, 3, dtype=torch.bool)
-    mask = MASKS["span"](4, jepa.tokens, 0.4, generator)
+    mask = MASKS["span"](4, jepa.grid, 0.4, generator)
     return values, observed, jepa(values, observed, mask)
 
 

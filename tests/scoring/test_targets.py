@@ -22,7 +22,7 @@ def case(tmp_path_factory):
     store = prepare(SOURCES["plant"], folder, folder / "store", series=2, rows=1500, channels=4)
     tiny = override(find("series"), TINY)
     windows = build_windows(tiny, store, "train")
-    return build_jepa(tiny, len(store.channels)), windows, np.arange(len(windows))
+    return build_jepa(tiny, store.shape), windows, np.arange(len(windows))
 
 
 def test_every_target_gives_every_window_a_score(case):

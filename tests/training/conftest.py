@@ -43,7 +43,7 @@ def train(store) -> Callable[..., bool]:
 
     def train(recipe: Recipe, run: Path, on_log: Callable = lambda row, log: None) -> bool:
         windows = build_windows(recipe, store, "train")
-        jepa = build_jepa(recipe, len(store.channels))
+        jepa = build_jepa(recipe, store.shape)
         return fit(jepa, windows, build_curriculum(recipe, windows), recipe.train, run, on_log)
 
     return train

@@ -26,7 +26,7 @@ def feed(recipe, store):
     def feed(*changes: str):
         chosen = recipe(*changes)
         windows = build_windows(chosen, store, "train")
-        jepa = build_jepa(chosen, len(store.channels))
+        jepa = build_jepa(chosen, store.shape)
         curriculum = build_curriculum(chosen, windows)
         made = Feed(curriculum.sampler, jepa, windows, chosen.train, curriculum.plan)
         return made, jepa, windows, chosen.train
@@ -56,7 +56,7 @@ def test_scores_of_the_training_forward_are_free(recipe, train, tmp_path, score)
 def test_what_it_is_told_is_what_the_score_says(feed):
     made, jepa, windows, settings = feed("score=residual", "warm_up=0", "coverage=table")
     batch = windows[next(iter(made.sampler))]
-    output = forward(jepa, batch.values, batch.observed, settings, 0)
+    output = forward(jepa, batch, settings, 0)
     made.weigh(jepa, batch, window_losses(output, settings, 0), output)
     error = (output.foreseen - output.wanted).square()
     variance = output.wanted.flatten(0, 1).var(dim=0, correction=0)
@@ -76,12 +76,12 @@ def test_a_pool_trains_on_one_candidate_a_slot(feed):
     torch.testing.assert_close(batch.values, windows[list(batch.draw)].values)
     expected = jepa.target(jepa.encoder, batch.values, batch.observed)
     torch.testing.assert_close(tokens, expected)
-    output = forward(jepa, batch.values, batch.observed, settings, 0, tokens)
-    plain = forward(jepa, batch.values, batch.observed, settings, 0)
+    output = forward(jepa, batch, settings, 0, tokens)
+    plain = forward(jepa, batch, settings, 0)
     torch.testing.assert_close(output.prediction, plain.prediction)
     loss = made.weigh(jepa, batch, window_losses(output, settings, 0), output)
     assert loss.isfinite()
-    assert made.aids.cost.forwards == 8  # the target of those that are not trained on
+    assert made.cost.forwards == 8  # the target of those that are not trained on
 
 
 def test_a_target_that_learns_sees_its_windows_again(feed):
@@ -112,7 +112,7 @@ def test_a_refresh_scores_the_stale_and_moves_nothing_else(feed):
     assert np.isnan(made.sampler.score(ids)).all()
     made.refresh(jepa, 2)
     assert np.isfinite(made.sampler.score(ids)).all()
-    assert made.aids.cost.windows == len(ids)
+    assert made.cost.windows == len(ids)
     assert all(torch.equal(weight, before[name]) for name, weight in jepa.state_dict().items())
     assert made.sampler.stale(settings.batch) != ids
 

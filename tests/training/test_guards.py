@@ -26,7 +26,7 @@ def parts(recipe, store):
     assert isinstance(curriculum.sampler, SurpriseBand)
     watch = Watch(windows, curriculum.sampler, chosen.train, curriculum.plan)
     watch.note(list(range(0, len(windows), 2)))
-    return build_jepa(chosen, len(store.channels)), watch
+    return build_jepa(chosen, store.shape), watch
 
 
 def test_readings_come_from_the_end_of_warm_up_on(recipe, train, tmp_path):

@@ -55,6 +55,21 @@ def test_schedules_go_by_the_fraction_of_the_budget(recipe, train, tmp_path):
     assert momentum[0] == pytest.approx(momentum[1][::2])
 
 
+@pytest.mark.parametrize("policy", ["uniform", "surprise-band"])
+def test_every_window_has_its_draws_and_its_last_score(recipe, train, store, tmp_path, policy):
+    chosen = recipe("log_every=4", "steps=9", f"policy={policy}")
+    train(chosen, tmp_path)
+    table = pq.read_table(tmp_path / "windows.parquet").to_pydict()
+    windows = build_windows(chosen, store, "train")
+    assert len(table["drawn"]) == len(windows)
+    assert sum(table["drawn"]) == 9 * chosen.train.batch
+    if policy == "uniform":
+        assert np.isnan(table["score"]).all()
+    else:
+        seen = np.array(table["drawn"]) > 0
+        np.testing.assert_array_equal(np.isfinite(table["score"]), seen)
+
+
 def test_slots_are_the_draws_counted(recipe, train, store, tmp_path):
     chosen = recipe("log_every=1", "steps=9", "policy=uniform")
     draws: list[int] = []

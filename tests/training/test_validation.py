@@ -84,7 +84,7 @@ def test_a_run_is_the_same_with_it_and_logs_it_when_due(
         train, test = (build_windows(asked, store, side) for side in ("train", "test"))
         plan = replace(build_curriculum(asked, train), held_out=test)
         run = tmp_path / f"{every}"
-        jepa = build_jepa(asked, len(store.channels))
+        jepa = build_jepa(asked, store.shape)
         assert fit(jepa, train, plan, asked.train, run)
         weights.append(jepa.state_dict())
         rows = pq.read_table(run / "metrics.parquet").to_pylist()

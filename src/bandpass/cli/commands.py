@@ -1,18 +1,13 @@
 """Every command: parse, call, print. The work is done in ``bandpass.runs`` and below it."""
 
 import sys
-import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-if TYPE_CHECKING:
-    from bandpass.data import Source
-    from bandpass.data.schedule.record import ScheduleSource
 
 app = typer.Typer(
     help="Train JEPAs on long temporal streams, spending compute where windows still teach.",
@@ -38,21 +33,27 @@ def main() -> None:
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where store and runs go.")] = Path(
-        "runs/demo"
-    ),
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Where store and runs go. (runs/demo, runs/demo-video)"),
+    ] = None,
+    modality: Annotated[
+        str, typer.Option("--modality", help="series of a plant, or video of a simulated world.")
+    ] = "series",
 ) -> None:
-    """Generate a plant, train with the surprise band and uniformly, compare, write report.html."""
+    """Generate data, train with the surprise band and uniformly, compare, write report.html."""
     from bandpass import runs
-    from bandpass.cli.progress import Training, comparison
+    from bandpass.cli.evaluation import side_by_side
+    from bandpass.cli.progress import Training
     from bandpass.report import write_report
 
+    folder = folder or Path("runs/demo" if modality == "series" else f"runs/demo-{modality}")
     with Training(console) as progress:
-        found = runs.demo(folder, on_stage=progress.stage, on_log=progress.log)
+        found = runs.demo(folder, modality=modality, on_stage=progress.stage, on_log=progress.log)
     if found is None:
         say("stopped; the same command continues")
         raise typer.Exit(130)
-    console.print(comparison(found))
+    console.print(side_by_side(found))
     page = write_report(folder / "surprise-band", beside=[folder / "uniform"])
     say(f"report: {page}")
 
@@ -60,26 +61,9 @@ def demo(
 @app.command()
 def sources() -> None:
     """List what can be read: what each is, its licence, its home and its exact raw layout."""
-    from bandpass.data.injection import OPTIONS
-    from bandpass.data.schedule.sources import SCHEDULE_SOURCES
-    from bandpass.data.sources import SOURCES
+    from bandpass.cli.sources import cards
 
-    for source in SOURCES.values():
-        _card(source)
-        for name, text in source.options.items():
-            console.print(Text(f"  option   {name}=  {text}"))
-        console.print()
-    console.print(Text("every source", style="bold"), Text("above takes these options too"))
-    for name, text in OPTIONS.items():
-        console.print(Text(f"  option   {name}=  {text}"))
-    console.print()
-    for dataset in SCHEDULE_SOURCES.values():
-        _card(dataset, "schedule, ")
-        if dataset.blocked:
-            console.print(Text(f"  blocked  {dataset.blocked}"))
-        console.print()
-    console.print(Text("schedule", style="bold"), Text("reads one, some or all of the last"))
-    console.print(Text("  option   keep_damaged=  true keeps what was read of a damaged file"))
+    cards(console)
 
 
 @app.command()
@@ -87,7 +71,10 @@ def recipes() -> None:
     """List the recipes and every key that `train` can override."""
     from bandpass.recipes import RECIPES, keys
 
-    table = Table("recipe", "source", "policy", "steps", "batch", "encoder dim x depth")
+    table = Table()
+    table.add_column("recipe", min_width=max(map(len, RECIPES)))
+    for head in ("source", "policy", "steps", "batch", "encoder dim x depth"):
+        table.add_column(head)
     for name, recipe in RECIPES.items():
         encoder, train = recipe.model.encoder, recipe.train
         size = f"{encoder.dim} x {encoder.depth}"
@@ -99,14 +86,13 @@ def recipes() -> None:
 @app.command()
 def prepare(
     source: Annotated[
-        str, typer.Argument(help="A name from `bandpass sources`, or schedule for its datasets.")
+        str,
+        typer.Argument(help="A name from `bandpass sources`, or schedule, or video, for theirs."),
     ],
     store: Annotated[Path, typer.Option("--store", help="The store to write.")],
     options: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Options of the source, as name=value; of schedule: keep_damaged=true."
-        ),
+        typer.Argument(help="Options of the source, as name=value, from `bandpass sources`."),
     ] = None,
     *,
     raw: Annotated[
@@ -118,25 +104,35 @@ def prepare(
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            "--dataset", help="schedule: names from `bandpass sources`; a,b is two. (all)"
+            "--dataset",
+            help="schedule: names from `bandpass sources`; a,b is two. (all) video: one. (folder)",
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="schedule: processes that read. (CPUs)")
+        int | None,
+        typer.Option("--workers", min=1, help="schedule, video: processes that read. (CPUs)"),
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--key", help="schedule: key of the identifiers. (STORE.key)")
     ] = None,
 ) -> None:
-    """Read raw files once and write a store of memory-mapped series, or of schedule windows."""
+    """Read raw files once and write a store of memory-mapped series, schedules or videos."""
     pairs: dict[str, Any] = dict(_pairs(options or []))
     if source == "schedule":
         from bandpass.cli import schedule
 
         settings = schedule.Options(workers, key, overwrite)
         return schedule.prepare(raw, store, dataset or [], pairs, settings)
-    if dataset or workers or key:
-        raise typer.BadParameter("--dataset, --workers and --key are for `prepare schedule` only")
+    if key:
+        raise typer.BadParameter("--key is for `prepare schedule` only")
+    if source == "video":
+        from bandpass.cli import video
+
+        return video.prepare(raw, store, dataset or [], pairs, (workers, overwrite))
+    if dataset or workers:
+        raise typer.BadParameter(
+            "--dataset and --workers are only for `prepare schedule` and `video`"
+        )
     from bandpass.cli.progress import preparing, store_summary
     from bandpass.data import prepare as run
     from bandpass.data.sources import find
@@ -154,7 +150,9 @@ def prepare(
 @app.command()
 def train(
     recipe: Annotated[str, typer.Argument(help="A name from `bandpass recipes`.")],
-    store: StoreDir,
+    store: Annotated[
+        list[Path], typer.Option("--store", help="A prepared store; several make a mixed run.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes of the recipe, e.g. steps=500 seed=1.")
     ] = None,
@@ -162,8 +160,18 @@ def train(
         Path | None, typer.Option("--run", help="The run directory (runs/RECIPE).")
     ] = None,
     control: Annotated[
-        bool, typer.Option(help="Train the raw-patch control at the same budget too.")
+        bool,
+        typer.Option(help="Train the raw-patch control at the same budget too; not of mixed runs."),
     ] = True,
+    cut: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cut",
+            help="Mixed: the recipe that each store is cut by, in their order, and changes of it: "
+            "'video windows.stride=8'. (by modality)",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a recipe; the same command continues a run that was stopped at any moment."""
     from bandpass import runs
@@ -173,15 +181,13 @@ def train(
 
     chosen = override(find(recipe), overrides or [])
     path = run or Path("runs") / recipe
+    stores = [open_store(each) for each in store]
     with Training(console) as progress:
-        done = runs.train(
-            chosen,
-            open_store(store),
-            path,
-            with_control=control,
-            on_log=progress.log,
-            on_note=say,
-        )
+        told: dict[str, Any] = {"on_log": progress.log, "on_note": say}
+        if len(stores) > 1 or cut:
+            done = runs.train_mixed(chosen, stores, path, cuts=cut or [], **told)
+        else:
+            done = runs.train(chosen, stores[0], path, with_control=control, **told)
     if not done:
         say(f"stopped and saved in {path}; the same command continues")
         raise typer.Exit(130)
@@ -202,14 +208,20 @@ def evaluate(
 ) -> None:
     """Probe the frozen encoder of a run beside its controls; nothing is retrained."""
     from bandpass import runs
-    from bandpass.cli.evaluation import schedule_tables
+    from bandpass.cli.evaluation import of_videos, schedule_tables, video_tables
     from bandpass.cli.progress import comparison
     from bandpass.report.tables import read_run
 
-    with console.status("evaluating") as status:
-        rows = runs.evaluate(run, lambda name: status.update(f"measuring {name}"), batches=batches)
-    schedule = read_run(run).of_schedules
-    console.print(schedule_tables(run) if schedule else comparison({"run": rows}))
+    for each in runs.members(run):
+        if each != run:
+            say(str(each))
+        with console.status("evaluating") as status:
+            rows = runs.evaluate(
+                each, lambda name: status.update(f"measuring {name}"), batches=batches
+            )
+        schedule = read_run(each).of_schedules
+        tables = video_tables(rows) if of_videos(rows) else comparison({"run": rows})
+        console.print(schedule_tables(each) if schedule else tables)
 
 
 @app.command()
@@ -251,14 +263,6 @@ def report(
 def say(text: str) -> None:
     """Print a line as it is: a path or a command must not break where the window ends."""
     console.print(Text(text), soft_wrap=True)
-
-
-def _card(source: "Source | ScheduleSource", kind: str = "") -> None:
-    """Print what a source is."""
-    console.print(Text(source.name, style="bold"), Text(f"{kind}{source.title}"))
-    console.print(Text(f"  licence  {source.licence}\n  home     {source.home}\n"), end="")
-    layout = textwrap.indent(source.layout, " " * 11).strip()
-    console.print(Text(f"  layout   {layout}"), soft_wrap=True)  # columns line up as written
 
 
 def _pairs(options: list[str]) -> dict[str, str]:

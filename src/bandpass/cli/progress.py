@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from bandpass.data import Store
+from bandpass.data import ClipStore, Store
 from bandpass.report.findings import findings, targets_verdict
 from bandpass.report.tables import read_run
 from bandpass.runs.tasks import Row
@@ -214,12 +214,16 @@ def quarantine_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def store_summary(store: Store) -> Table:
+def store_summary(store: Store | ClipStore) -> Table:
     """What was prepared: counts, splits and everything the manifest notes."""
     table = Table(title=f"store {store.path}", show_header=False, title_justify="left")
     table.add_row("rows", f"{store.rows:,}")
     table.add_row("series", f"{store.series.num_rows} of {store.entities.num_rows} entities")
-    table.add_row("channels", Text(", ".join(store.channels)))
+    if isinstance(store, ClipStore):
+        height, width, colours = store.shape
+        table.add_row("frames", f"{height} x {width} x {colours}, {store.fps:g} a second")
+    else:
+        table.add_row("channels", Text(", ".join(store.channels)))
     segments = store.segments.to_pylist()
     for split in sorted({segment["split"] for segment in segments}):
         rows = sum(s["stop"] - s["start"] for s in segments if s["split"] == split)

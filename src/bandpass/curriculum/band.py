@@ -24,6 +24,7 @@ from bandpass.curriculum.scorebook import Scorebook
 from bandpass.curriculum.selection import group_shares
 from bandpass.curriculum.selector import Selector
 from bandpass.curriculum.settings import BandSettings, check_ids, check_same, check_size
+from bandpass.curriculum.together import Together
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,11 +50,9 @@ class SurpriseBand(Sampler[Draw]):
     Or as `DataLoader(dataset, batch_sampler=band, num_workers=2)`, with the draw handed on by
     the dataset's `__getitems__`: steps may then come late and out of order.
 
-    On several ranks every rank holds the whole table and makes the same draws, of which it is
-    yielded its share; `step` exchanges the batch's results. So all states stay the same, and a
-    run may be resumed on any number of ranks from any rank's state.
-
-    Memory: 12 bytes a window.
+    Every rank holds the whole table, 12 bytes a window, and makes the same draws, of which it is
+    yielded its share; `step` exchanges the results. So all states stay the same, and a run may be
+    resumed on any number of ranks from any rank's state.
 
     Args:
         n: Number of windows, ids 0 .. n-1.
@@ -64,6 +63,7 @@ class SurpriseBand(Sampler[Draw]):
         prototypes: int (n,) from 0: windows that looked alike before training. They lend their
             score to windows that have none, or to all where windows are hardly drawn twice.
         parents: int (buckets,) from 0: whom a bucket with few observations borrows from.
+        groups: int (n,) from 0: a draw is of one group, each slot's p the same as without them.
         settings: See `BandSettings`.
         gate: Judges the most surprising windows; needs embeddings at every step.
         rank: Which of the ranks this is.
@@ -80,6 +80,7 @@ class SurpriseBand(Sampler[Draw]):
         buckets: ArrayLike | None = None,
         prototypes: ArrayLike | None = None,
         parents: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         settings: BandSettings = BandSettings(),  # noqa: B008 (frozen)
         gate: Gate | None = None,
         rank: int = 0,
@@ -89,11 +90,12 @@ class SurpriseBand(Sampler[Draw]):
         self.n, self.batch_size, self.seed, self.settings = n, batch_size, seed, settings
         self.steps, self.rank, self.world = steps, rank, world
         self._schedule = Schedule(steps, rank, world)
-        groups = Groups.check(n, buckets, prototypes, parents)
-        self.coverage = settings.covering(steps * batch_size / n, groups.clustered)
-        self._gated = gate is not None
-        self._book = Scorebook(groups, settings, self.coverage, gate, batch_size)
-        self._selector = Selector(self._book, settings, steps, batch_size, seed)
+        known = Groups.check(n, buckets, prototypes, parents)
+        together = None if groups is None else Together(groups, n)
+        self.coverage = settings.covering(steps * batch_size / n, known.clustered)
+        self._gated, self._grouped = gate is not None, groups is not None
+        self._book = Scorebook(known, settings, self.coverage, gate, batch_size)
+        self._selector = Selector(self._book, settings, steps, batch_size, seed, together)
         self._with_embeddings: bool | None = None
 
     def __len__(self) -> int:
@@ -126,7 +128,8 @@ class SurpriseBand(Sampler[Draw]):
 
         Returns:
             Scalar: mean of w * loss, w = (1 / (N p)) ** beta scaled to mean 1 over the batch of
-            all ranks, so that the mean of the ranks' gradients is that of the whole batch.
+            all ranks, so that the mean of the ranks' gradients is that of the whole batch. With
+            `groups` w is not scaled: that would hide how often a group is drawn.
 
         Raises:
             ValueError, TypeError: A shape, dtype, sign or draw is wrong.
@@ -142,11 +145,14 @@ class SurpriseBand(Sampler[Draw]):
         observed = own.over(self.rank, self.world, draw.number)
         require_finite(draw, losses, observed)
         weights = whole.p**-self.settings.beta
-        total = float(weights[observed.finite].sum()) / self.world
+        drawable = self._book.table.population()
+        total = float(weights[observed.finite].sum())
+        if self._grouped:
+            total = int(observed.finite.sum()) * drawable**self.settings.beta
         share = draw.p**-self.settings.beta
-        loss = weighted_mean(losses, share, own.finite, total)
+        loss = weighted_mean(losses, share, own.finite, total / self.world)
         # Weighted by 1 / (N p), histograms show the population, not the band's own taste.
-        stands_for = 1 / (self._book.table.population() * whole.p)
+        stands_for = 1 / (drawable * whole.p)
         self._book.record(np.array(whole, np.int64), stands_for, observed, self._selector.aim)
         self._schedule.settle(draw.number)
         return loss
@@ -184,7 +190,7 @@ class SurpriseBand(Sampler[Draw]):
     def stale(self, k: int) -> list[int]:
         """The k of a few more random windows whose scores matter most and are oldest.
 
-        A function of the seed and of how much was recorded: all ranks name the same.
+        All of one group, and perhaps fewer, with `groups`. All ranks name the same.
         """
         return self._selector.stale(k)
 
@@ -255,18 +261,13 @@ class SurpriseBand(Sampler[Draw]):
         """The band as columns, a row per bucket and score bin with any mass.
 
         Returns:
-            bucket int64; score float64, log-score at the bin's middle; mass float64, share of
-            the recent scores, 1 in sum over a bucket; weight float64, selection probability of
-            a window there relative to uniform.
+            bucket int64; score float64, log-score at the bin's middle; mass float64, share of the
+            bucket's recent scores; weight float64, a window's p there relative to uniform.
         """
         return self._selector.snapshot()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a resumed run needs, draws in flight included.
-
-        Nested dicts of tensors, numbers and strings: it survives `torch.save` and
-        `torch.load(weights_only=True)`.
-        """
+        """Everything that a resumed run needs, ready for `torch.load(weights_only=True)`."""
         return {
             "size": self._size(),
             "with_embeddings": self._with_embeddings,

@@ -43,13 +43,13 @@ class Groups:
         Raises:
             ValueError, TypeError: A shape, dtype or code is wrong.
         """
-        bucket = np.zeros(n, np.int64) if buckets is None else _codes("buckets", buckets, n)
+        bucket = np.zeros(n, np.int64) if buckets is None else codes("buckets", buckets, n)
         count = int(bucket.max()) + 1
-        up = None if parents is None else _codes("parents", parents, count)
+        up = None if parents is None else codes("parents", parents, count)
         if prototypes is None:
             of, which = np.arange(count), bucket
         else:
-            cluster = _codes("prototypes", prototypes, n)
+            cluster = codes("prototypes", prototypes, n)
             width = int(cluster.max()) + 1
             pairs, which = np.unique(bucket * width + cluster, return_inverse=True)
             of = pairs // width
@@ -65,12 +65,17 @@ class Groups:
         return Groups(which, of, up, prototypes is not None)
 
 
-def _codes(name: str, given: ArrayLike, n: int) -> NDArray[np.int64]:
-    codes = np.asarray(given)
-    if codes.shape != (n,):
-        raise ValueError(f"{name} must have shape ({n},), one each, got {codes.shape}")
-    if not np.issubdtype(codes.dtype, np.integer):
-        raise TypeError(f"{name} must be integers, got {codes.dtype}")
-    if codes.min() < 0:
-        raise ValueError(f"{name} must count from 0, got {codes.min()}")
-    return codes.astype(np.int64)
+def codes(name: str, given: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Check codes from 0, one for each of n.
+
+    Raises:
+        ValueError, TypeError: The shape, the dtype or a code is wrong; names `name`.
+    """
+    found = np.asarray(given)
+    if found.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},), one each, got {found.shape}")
+    if not np.issubdtype(found.dtype, np.integer):
+        raise TypeError(f"{name} must be integers, got {found.dtype}")
+    if found.min() < 0:
+        raise ValueError(f"{name} must count from 0, got {found.min()}")
+    return found.astype(np.int64)

@@ -12,9 +12,11 @@ from bandpass.curriculum.scorebook import Scorebook
 from bandpass.curriculum.selection import effective_share, mixture
 from bandpass.curriculum.settings import BandSettings
 from bandpass.curriculum.table import UNSCORED
+from bandpass.curriculum.together import Together
 from bandpass.curriculum.weighing import Order
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 STALE = 16  # windows looked at for each that is refreshed
 REFRESHES, SHUFFLE = 1 << 62, 1 << 63  # streams of random numbers beside those of the draws
@@ -29,6 +31,7 @@ class Selector:
         steps: Draws in the whole run.
         batch_size: Slots per draw.
         seed: Of the draws.
+        together: Windows that may share a draw; any if None.
 
     Attributes:
         aim: The last reading.
@@ -36,7 +39,13 @@ class Selector:
     """
 
     def __init__(
-        self, book: Scorebook, settings: BandSettings, steps: int, batch_size: int, seed: int
+        self,
+        book: Scorebook,
+        settings: BandSettings,
+        steps: int,
+        batch_size: int,
+        seed: int,
+        together: Together | None = None,
     ) -> None:
         self._book, self._settings = book, settings
         self._steps, self._batch_size, self._seed = steps, batch_size, seed
@@ -46,6 +55,10 @@ class Selector:
         shuffled = settings.mode == "shuffled"
         n = len(book.table)
         self._other = philox(seed, SHUFFLE).permutation(n).astype(np.int32) if shuffled else None
+        self._together = together
+        self._drawn = together  # by group of the window that is drawn in place of each
+        if together is not None and self._other is not None:
+            self._drawn = together.shuffled(self._other)
         self.aim = self._look(0)
 
     @property
@@ -77,7 +90,7 @@ class Selector:
         self.aim, intended = self._read(number)
         p = self._spread() if self._settings.mode == "shadow" else intended
         self.ess = self._share(p)
-        ids, found = self._book.table.draw(self._batch_size, p, philox(self._seed, number))
+        ids, found = self._slots(p, philox(self._seed, number))
         if self._other is not None:
             ids = self._other[ids]
         return Draw(ids.tolist(), number, found)
@@ -121,7 +134,11 @@ class Selector:
         }
 
     def stale(self, k: int) -> list[int]:
-        """The k of a few more random windows whose scores matter most and are oldest."""
+        """The k of a few more random windows whose scores matter most and are oldest.
+
+        Where windows are grouped they are of one group, that of the first of them, and may be
+        fewer.
+        """
         book, table = self._book, self._book.table
         ids = np.unique(
             philox(self._seed, REFRESHES + book.steps).integers(0, len(table), STALE * k)
@@ -129,6 +146,10 @@ class Selector:
         rows = table.take(ids)
         age = book.steps - table.touched[ids] + self._steps * (rows["verdict"] == UNSCORED)
         matters = self._mixture(self.aim.weights)[table.cell(ids)] * (age + 1)
+        if self._together is not None:
+            group = self._together.of[ids]
+            same = group == group[matters.argmax()]
+            ids, matters = ids[same], matters[same]
         return np.sort(ids[np.argsort(-matters, kind="stable")[:k]]).tolist()
 
     def state_dict(self) -> dict[str, Any]:
@@ -146,6 +167,16 @@ class Selector:
         self._restraint, self._reason = state["restraint"]
         self._reweigh = np.array(state["reweigh"])
         self.aim = Aim.from_state(state["aim"])
+
+    def _slots(self, p: Floats, random: np.random.Generator) -> tuple[Ints, Floats]:
+        """Draw the slots; where windows are grouped, the first decides the group of the others."""
+        table, size = self._book.table, self._batch_size
+        if self._drawn is None:
+            return table.draw(size, p, random)
+        first, own = table.draw(1, p, random)
+        among = self._drawn.members(int(self._drawn.of[first[0]]))
+        rest, others = table.draw(size - 1, p, random, among)
+        return np.concatenate([first, rest]), np.concatenate([own, others])
 
     def _share(self, p: Floats) -> float:
         return effective_share(p, self._book.table.drawable())

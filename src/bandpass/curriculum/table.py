@@ -121,7 +121,13 @@ class Table:
             self.rows[name][ids] = values
         self._count(ids, 1)
 
-    def draw(self, size: int, p: Floats, random: np.random.Generator) -> tuple[Ints, Floats]:
+    def draw(
+        self,
+        size: int,
+        p: Floats,
+        random: np.random.Generator,
+        among: NDArray[np.integer] | None = None,
+    ) -> tuple[Ints, Floats]:
         """Draw windows independently with exactly the probabilities of their cells.
 
         By rejection: a window is proposed uniformly and kept with probability p / max(p). That
@@ -132,22 +138,28 @@ class Table:
             size: Windows wanted.
             p: (cells,) probability of one window of each cell; counts @ p is 1.
             random: Source of proposals.
+            among: Windows that are drawn from, with the conditional probabilities of these; one
+                of them at least must have any. All windows if None.
 
         Returns:
-            (size,) ids and (size,) their probabilities.
+            (size,) ids and (size,) their probabilities among all windows.
         """
         most = float(p[self.counts > 0].max())
-        ratio, chance = most * len(self.rows), p / most
+        count = len(self.rows) if among is None else len(among)
+        ratio, chance = most * count, p / most
         ids, found = np.empty(0, np.int64), np.empty(0)
         while len(ids) < size:
             proposals = int((size - len(ids)) * ratio * 1.1) + 16
             # One number both proposes and decides: what n leaves of its 53 bits, at least 22.
-            number = random.random(proposals) * len(self.rows)
-            proposed = number.astype(np.int64)
+            number = random.random(proposals) * count
+            place = number.astype(np.int64)
+            proposed = place if among is None else among[place].astype(np.int64)
             cells = self.cell(proposed)
-            kept = np.flatnonzero(number - proposed < chance[cells])
+            kept = np.flatnonzero(number - place < chance[cells])
             ids = np.concatenate([ids, proposed[kept]])
             found = np.concatenate([found, p[cells[kept]]])
+            if among is not None:  # how much of the probability is theirs shows as one draws
+                ratio *= 2
         return ids[:size], found[:size]
 
     def per_window(self, values: Floats) -> Floats:

@@ -8,16 +8,20 @@ from bandpass.data.prepare import prepare
 from bandpass.data.schedule.store import ScheduleStore
 from bandpass.data.series import DataError, Series, Source, Split
 from bandpass.data.store import AnyStore, Store, open_store
+from bandpass.data.video.store import ClipStore
 
 if TYPE_CHECKING:
     from bandpass.data.batch import Batch, as_is
     from bandpass.data.corpus import Corpus
     from bandpass.data.schedule.windows import ScheduleWindows
+    from bandpass.data.video.clips import Clips
     from bandpass.data.windows import Windows
 
 __all__ = [
     "AnyStore",
     "Batch",
+    "ClipStore",
+    "Clips",
     "Corpus",
     "DataError",
     "ScheduleStore",
@@ -36,6 +40,7 @@ __all__ = [
 
 _LAZY = {
     "Batch": "batch",
+    "Clips": "video.clips",
     "Corpus": "corpus",
     "ScheduleWindows": "schedule.windows",
     "Windows": "windows",

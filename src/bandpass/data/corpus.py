@@ -6,12 +6,21 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from bandpass.data.batch import Batch, Ids
+from bandpass.data.captions import Captions
 from bandpass.data.store import AnyStore
 
 
 @runtime_checkable
 class Corpus(Protocol):
     """Windows of one split of a store, numbered from 0 and built on access."""
+
+    @property
+    def parts(self) -> tuple["Corpus", ...]:
+        """Corpora that it is made of, of which a batch holds one alone; none if it is one."""
+
+    @property
+    def captions(self) -> Captions | None:
+        """What a text target asks and is told, if it was given; batches carry it then."""
 
     @property
     def store(self) -> AnyStore:
@@ -30,10 +39,6 @@ class Corpus(Protocol):
         """Rows from one window to the next."""
 
     @property
-    def sensed(self) -> bool:
-        """Whether values are readings of sensors, which can break."""
-
-    @property
     def bucket_kinds(self) -> tuple[str, ...]:
         """What `buckets` takes."""
 
@@ -49,6 +54,15 @@ class Corpus(Protocol):
 
     def __getitems__(self, ids: Ids) -> Batch:
         """Build windows in the order asked for."""
+
+    def sketch(self, ids: Ids) -> Batch:
+        """Few channels that stand for each window in cheap looks; often the window itself."""
+
+    def look(self, window: int) -> tuple[list[str], np.ndarray]:
+        """Names and (length, channels) values of what a person is shown of a window."""
+
+    def judge(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) float32 in [0, 1], suspicion of a fault of the input, and the (n,) uint8 rule."""
 
     def locate(self, ids: Ids) -> tuple[np.ndarray, np.ndarray]:
         """Row of ``store.series_names`` and start of windows, each (B,) int64."""

@@ -15,7 +15,6 @@ from bandpass.data.atomic import replacing
 from bandpass.data.clusters import prototypes
 from bandpass.data.corpus import Corpus
 from bandpass.data.density import densities
-from bandpass.data.faults import judge
 from bandpass.data.features import Glance, Projection, glance
 from bandpass.data.weak import WEAK_REGIMES, weak_regimes
 
@@ -76,12 +75,32 @@ def describe(windows: Corpus, *, seed: int = 0, progress: Progress | None = None
         seed: Of the banks and of the clusters.
         progress: Told of the share done; never called if the file is there.
     """
+    if windows.parts:
+        return _joined([describe(part, seed=seed, progress=progress) for part in windows.parts])
     path = windows.store.path / "derived" / f"ingest-{_key(windows, seed)}.npz"
     found = _read(path, len(windows))
     if found is None:
         found = _compute(windows, seed, progress or (lambda share: None))
         _write(path, found)
     return found
+
+
+def _joined(found: list[Ingest]) -> Ingest:
+    """Ingests of the parts of a mixed corpus as one: no prototype is shared by two of them.
+
+    Every part is compared with itself alone, so densities are comparable within a part; features
+    of a narrower part have zeros behind them.
+    """
+    width = max(each.features.shape[1] for each in found)
+    first = np.cumsum([0, *(int(each.prototype.max()) + 1 for each in found[:-1])])
+    columns = {
+        field.name: np.concatenate([getattr(each, field.name) for each in found])
+        for field in fields(Ingest)
+        if field.name not in ("features", "prototype")
+    }
+    rows = [np.pad(e.features, ((0, 0), (0, width - e.features.shape[1]))) for e in found]
+    kinds = [e.prototype + np.int32(start) for e, start in zip(found, first, strict=True)]
+    return Ingest(features=np.concatenate(rows), prototype=np.concatenate(kinds), **columns)
 
 
 def _key(windows: Corpus, seed: int) -> str:
@@ -119,7 +138,7 @@ def _compute(windows: Corpus, seed: int, progress: Progress) -> Ingest:
     )
     features = np.empty((count, project.width), np.float16)
     marks: dict[str, np.ndarray] = {}
-    step = max(CHUNK_VALUES // (windows.length * len(windows.store.channels)), 1)
+    step = max(CHUNK_VALUES // windows.sketch([0]).values.numel(), 1)
     for first in range(0, count, step):
         ids = np.arange(first, min(first + step, count))
         seen = _look(windows, ids)
@@ -135,7 +154,7 @@ def _compute(windows: Corpus, seed: int, progress: Progress) -> Ingest:
         seed=seed,
         progress=lambda done, total: progress(0.5 + 0.4 * done / total),
     )
-    faults, fault = judge(windows) if windows.sensed else _faultless(count)
+    faults, fault = windows.judge()
     return Ingest(
         features=features,
         faults=faults,
@@ -151,13 +170,8 @@ def _compute(windows: Corpus, seed: int, progress: Progress) -> Ingest:
     )
 
 
-def _faultless(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """What nobody measured cannot be a sensor's fault."""
-    return np.zeros(count, np.float32), np.zeros(count, np.uint8)
-
-
 def _look(windows: Corpus, ids: np.ndarray) -> Glance:
-    batch = windows[ids]
+    batch = windows.sketch(ids)
     return glance(batch.values, batch.observed)
 
 

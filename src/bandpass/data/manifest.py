@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 FORMAT, VERSION = "bandpass-store", 1
 MANIFEST = "manifest.json"
 MEND = "prepare the store again with --overwrite"
@@ -57,3 +59,8 @@ def store_hash(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(
         json.dumps([parts, manifest["tables"]], sort_keys=True).encode()
     ).hexdigest()
+
+
+def table_hash(table: pa.Table) -> str:
+    """Hash the contents of a table, whichever pyarrow wrote it."""
+    return hashlib.sha256(json.dumps(table.to_pydict()).encode()).hexdigest()

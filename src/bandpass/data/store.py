@@ -1,7 +1,5 @@
 """The store on disk: every series end to end in flat, memory-mapped columns."""
 
-import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,10 @@ from bandpass.data.manifest import (
     check_manifest,
     read_manifest,
     store_hash,
+    table_hash,
 )
 from bandpass.data.schedule.store import ScheduleStore
+from bandpass.data.video.store import ClipStore
 
 TABLES = ("series", "segments", "entities")
 
@@ -70,6 +70,11 @@ class Store:
     def channels(self) -> list[str]:
         """Channel names in column order."""
         return self.manifest["channels"]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Of a row: (channels,)."""
+        return (len(self.channels),)
 
     @property
     def regimes(self) -> list[str]:
@@ -144,7 +149,7 @@ class Store:
             raise StoreError(f"{self.path / MANIFEST} has changed since it was written: {MEND}")
 
 
-AnyStore = Store | ScheduleStore
+AnyStore = Store | ScheduleStore | ClipStore
 """What `open_store` opens."""
 
 
@@ -155,7 +160,7 @@ def open_store(path: Path | str) -> AnyStore:
         path: The directory that `prepare` wrote.
 
     Returns:
-        A `Store` of series, or a `ScheduleStore`, by what the manifest says.
+        A `Store` of series, a `ScheduleStore` or a `ClipStore`, by what the manifest says.
 
     Raises:
         StoreError: If it is not a store, is of another version, or a column does not have the
@@ -166,12 +171,8 @@ def open_store(path: Path | str) -> AnyStore:
     check_manifest(path, manifest)
     if manifest.get("modality") == ScheduleStore.modality:
         return ScheduleStore(path, manifest)
+    kind = ClipStore if manifest.get("modality") == ClipStore.modality else Store
     try:
-        return Store(path, manifest)
+        return kind(path, manifest)
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"a table of {path} cannot be read: {error}: {MEND}") from error
-
-
-def table_hash(table: pa.Table) -> str:
-    """Hash the contents of a table, whichever pyarrow wrote it."""
-    return hashlib.sha256(json.dumps(table.to_pydict()).encode()).hexdigest()

@@ -1,17 +1,18 @@
 """Windows of a store, built on access: position i is a series, a start row, and nothing else."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from bandpass.data.batch import Batch, Ids
+from bandpass.data.captions import Captions
+from bandpass.data.corpus import Corpus
 from bandpass.data.corruption import KINDS
 from bandpass.data.gather import Normalizer, gather, most_frequent, sliding
+from bandpass.data.numbering import Numbering, Skipped
 from bandpass.data.series import EVENT, NORMAL, UNKNOWN_REGIME, UNLABELLED, DataError
-from bandpass.data.splits import TEST, TRAIN
 from bandpass.data.store import Store
 
 CHUNK = 1 << 14
@@ -23,15 +24,6 @@ CORRUPT = 0.25
 """Share of injected rows from which a window counts as corrupt."""
 
 LABELS = {UNLABELLED: "unlabelled", NORMAL: "normal", EVENT: "event"}
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A run of rows that is shorter than a window and so contributes none."""
-
-    series: str
-    split: str
-    rows: int
 
 
 class Windows(Dataset[Batch]):
@@ -49,15 +41,13 @@ class Windows(Dataset[Batch]):
             values as recorded.
         clip: Normalised values are cut to -clip .. clip; has no part in ``"none"``.
 
-    Attributes:
-        skipped: The runs that are too short for a window.
-
     Raises:
         DataError: If an argument is out of range or no run is as long as a window.
     """
 
-    sensed = True
+    parts: tuple[Corpus, ...] = ()
     bucket_kinds = BUCKETS
+    captions: Captions | None = None
 
     def __init__(
         self,
@@ -68,22 +58,24 @@ class Windows(Dataset[Batch]):
         normalize: str = "entity",
         clip: float = 10.0,
     ) -> None:
-        if length < 1 or stride < 1:
-            raise DataError(f"length {length} and stride {stride} must both be at least 1")
-        if split not in (TRAIN, TEST, None):
-            raise DataError(f"split is {split!r}: use 'train', 'test' or None")
         if normalize not in ("entity", "none"):
             raise DataError(f"normalize is {normalize!r}: use 'entity' or 'none'")
         self.store, self.length, self.stride, self.split = store, length, stride, split
         self.normalize, self.clip = normalize, clip
-        self._number()
+        self._numbering = Numbering(store, length, stride, split)
+        self._entity = store.entity_of_series[self._numbering.series]
         self._normalizer = (
             Normalizer(*store.moments, length, clip) if normalize == "entity" else None
         )
         self._views: dict[str, np.ndarray] = {}
 
+    @property
+    def skipped(self) -> list[Skipped]:
+        """The runs that are too short for a window."""
+        return self._numbering.skipped
+
     def __len__(self) -> int:
-        return int(self._first[-1])
+        return len(self._numbering)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_views": {}}  # every loader worker maps the columns itself
@@ -98,31 +90,46 @@ class Windows(Dataset[Batch]):
         Raises:
             IndexError: If an id is not in 0 .. len - 1.
         """
-        run, at = self._rows(ids)
+        run, at = self._numbering.rows(ids)
         view, entity = self._view("values"), self._entity[run]
         complete = not self.store.missing
         values, observed = gather(view, at, entity, self._normalizer, complete=complete)
         shape = (len(at), self.length, -1)
-        return Batch(values.view(shape), observed.view(shape), ids)
+        context = None if self.captions is None else self.captions(ids)
+        return Batch(values.view(shape), observed.view(shape), ids, context=context)
 
     @property
     def cut(self) -> tuple[object, ...]:
         """What beside the store determines the windows."""
         return (self.length, self.stride, self.split, self.normalize, self.clip)
 
+    def sketch(self, ids: Ids) -> Batch:
+        """The windows themselves: their channels are few."""
+        return self[ids]
+
+    def look(self, window: int) -> tuple[list[str], np.ndarray]:
+        """Names and (length, channels) values of what a person is shown of a window."""
+        return self.store.channels, self.sketch([window]).values[0].numpy()
+
+    def judge(self) -> tuple[np.ndarray, np.ndarray]:
+        """Suspicion of a sensor's fault, and its strongest rule; see `faults.judge`."""
+        from bandpass.data.faults import judge  # which reads windows
+
+        return judge(self)
+
     def locate(self, ids: Ids) -> tuple[np.ndarray, np.ndarray]:
         """Where windows are: row of ``store.series`` and start row in it, each (B,) int64."""
-        run, at = self._rows(ids)
-        series = self._series[run]
-        return series, at - self._offset[series]
+        return self._numbering.locate(ids)
 
     def places(self, ids: Ids | None = None) -> np.ndarray:
         """Row of the store's columns that windows start at, all series end to end, (B,) int64."""
-        return self._describe(ids, np.int64, lambda some: self._rows(some)[1])
+        return self._describe(ids, np.int64, lambda some: self._numbering.rows(some)[1])
 
     def entities(self, ids: Ids | None = None) -> np.ndarray:
         """Index into ``store.entity_names``, (B,) int64; of all windows if ``ids`` is None."""
-        return self._describe(ids, np.int64, lambda some: self._entity[self._rows(some)[0]])
+        return self._describe(
+            ids, np.int64, lambda some: self._entity[self._numbering.rows(some)[0]]
+        )
 
     def labels(self, ids: Ids | None = None) -> np.ndarray:
         """1 if any row is an event, else 0 if any row is labelled normal, else -1; (B,) int8."""
@@ -219,41 +226,7 @@ class Windows(Dataset[Batch]):
         Raises:
             StoreError: If the store has no states.
         """
-        return self.store.column("state")[self._rows(ids)[1] + self.length - 1]
-
-    def _number(self) -> None:
-        """Lay the windows of the split's runs out one after the other."""
-        series, split, start, stop = (
-            self.store.segments[name].to_numpy() for name in ("series", "split", "start", "stop")
-        )
-        keep = np.ones(len(split), bool) if self.split is None else split == self.split
-        series, split, start, stop = (column[keep] for column in (series, split, start, stop))
-        rows = stop - start
-        fits = rows >= self.length
-        names = self.store.series_names
-        short = zip(series[~fits], split[~fits], rows[~fits], strict=True)
-        self.skipped = [Skipped(names[s], str(which), int(n)) for s, which, n in short]
-        if not fits.any():
-            raise DataError(
-                f"no window of {self.length} rows fits split {self.split!r} of {self.store.path}: "
-                f"its {len(rows)} runs have at most {rows.max(initial=0)} rows; use shorter "
-                f"windows or another split"
-            )
-        self._series = series[fits]
-        self._entity = self.store.entity_of_series[self._series]
-        self._offset = self.store.series["offset"].to_numpy()
-        self._first = np.append(0, np.cumsum((rows[fits] - self.length) // self.stride + 1))
-        # Window i of a run starts at row base + i * stride of the store's columns.
-        self._base = self._offset[self._series] + start[fits] - self._first[:-1] * self.stride
-
-    def _rows(self, ids: Ids) -> tuple[np.ndarray, np.ndarray]:
-        """Run of each window, and the row of the store's columns that it starts at."""
-        ids = np.asarray(ids, np.int64)
-        outside = (ids < 0) | (ids >= len(self))
-        if outside.any():
-            raise IndexError(f"window {ids[outside][0]} is not in 0 .. {len(self) - 1}")
-        run = np.searchsorted(self._first, ids, side="right") - 1
-        return run, self._base[run] + ids * self.stride
+        return self.store.column("state")[self._numbering.rows(ids)[1] + self.length - 1]
 
     def _view(self, name: str) -> np.ndarray:
         if name not in self._views:
@@ -261,7 +234,7 @@ class Windows(Dataset[Batch]):
         return self._views[name]
 
     def _codes(self, name: str, ids: Ids) -> np.ndarray:
-        return self._view(name)[self._rows(ids)[1]]
+        return self._view(name)[self._numbering.rows(ids)[1]]
 
     def _describe(
         self, ids: Ids | None, dtype: type, describe: Callable[[Ids], np.ndarray]

@@ -16,11 +16,10 @@ from bandpass.data.atomic import writing
 from bandpass.data.checks import NO_TIME, check_series
 from bandpass.data.clocks import clock_report, gap_rows, oddities
 from bandpass.data.columns import ColumnWriter
-from bandpass.data.manifest import FORMAT, MANIFEST, VERSION, store_hash
+from bandpass.data.manifest import FORMAT, MANIFEST, VERSION, store_hash, table_hash
 from bandpass.data.moments import Moments
 from bandpass.data.series import UNKNOWN_REGIME, DataError, Schema, Series, Source, Split
 from bandpass.data.splits import TRAIN, Segment, segments
-from bandpass.data.store import table_hash
 
 BLOCK = 1 << 15
 """Rows cleaned, measured and written at a time."""

@@ -7,6 +7,7 @@ malformed input (shapes, NaN embeddings or scores) raises ValueError.
 """
 
 from bandpass.evaluation.agreement import agreement, agreement_table
+from bandpass.evaluation.attentive import attentive
 from bandpass.evaluation.calibration import (
     Reliability,
     calibration_errors,
@@ -22,7 +23,9 @@ from bandpass.evaluation.enrichment import (
     shuffled_interval,
     slot_shares,
 )
+from bandpass.evaluation.event_order import event_order, successive
 from bandpass.evaluation.features import raw_features
+from bandpass.evaluation.folds import leave_one_out
 from bandpass.evaluation.forecasting import (
     Readout,
     Ridge,
@@ -31,6 +34,7 @@ from bandpass.evaluation.forecasting import (
     r2,
     readout_r2,
 )
+from bandpass.evaluation.frames import frame_scores
 from bandpass.evaluation.geometry import (
     RegimeGeometry,
     coverage,
@@ -39,6 +43,7 @@ from bandpass.evaluation.geometry import (
     rankme,
     regime_geometry,
 )
+from bandpass.evaluation.localisation import Stretches, proposals, segment_ap
 from bandpass.evaluation.probes import (
     PROBES,
     Probe,
@@ -49,6 +54,7 @@ from bandpass.evaluation.probes import (
 )
 from bandpass.evaluation.rare_events import rare_slice
 from bandpass.evaluation.retention import LabelledWindows, false_alarms_at_recall, normal_retention
+from bandpass.evaluation.retrieval import Items, retrieval
 from bandpass.evaluation.statistics import (
     Estimate,
     PairedDifference,
@@ -64,6 +70,7 @@ __all__ = [
     "TOPS",
     "Enriched",
     "Estimate",
+    "Items",
     "LabelledWindows",
     "PairedDifference",
     "Probe",
@@ -71,8 +78,10 @@ __all__ = [
     "RegimeGeometry",
     "Reliability",
     "Ridge",
+    "Stretches",
     "agreement",
     "agreement_table",
+    "attentive",
     "block_groups",
     "bootstrap_weights",
     "calibration_errors",
@@ -81,20 +90,24 @@ __all__ = [
     "coverage",
     "effective_rank",
     "enriched",
+    "event_order",
     "expected_calibration_error",
     "false_alarms_at_recall",
     "few_shot_draws",
     "few_shot_logistic",
     "fit_ridge",
+    "frame_scores",
     "interquartile_mean",
     "interval",
     "knn",
+    "leave_one_out",
     "logistic",
     "macro_f1",
     "normal_retention",
     "paired_difference",
     "persistence_skill",
     "positive_pairs",
+    "proposals",
     "r2",
     "rank_within",
     "rankme",
@@ -103,6 +116,9 @@ __all__ = [
     "readout_r2",
     "regime_geometry",
     "reliability",
+    "retrieval",
+    "segment_ap",
     "shuffled_interval",
     "slot_shares",
+    "successive",
 ]

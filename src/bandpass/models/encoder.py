@@ -1,12 +1,14 @@
-"""The patch encoder: windows of a multivariate series to tokens."""
+"""The patch encoder: windows of a series, or clips of a video, to tokens."""
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
-from bandpass._types import Observed, TokenIndex, Tokens, Windows
-from bandpass.models.layers import Block, initialise, sincos_positions
+from bandpass._types import Allowed, Observed, TokenIndex, Tokens, Windows
+from bandpass.models.fronts import Front
+from bandpass.models.layers import Block, initialise, sincos_grid
 
 
 @dataclass(frozen=True)
@@ -14,26 +16,23 @@ class EncoderSettings:
     """Size of an encoder.
 
     Attributes:
-        patch: Rows in one token.
+        patch: Rows in one token; frames, of a clip.
+        space: Pixels along a side of one token of a clip; has no part in series.
         dim: Width of a token.
         depth: Transformer blocks.
         heads: Attention heads; must divide ``dim``.
         mlp: Hidden width of the MLP.
+        attention: "window" lets tokens attend to all others, "step" to those of their own time step
+            alone, so that a step is encoded without what comes before or after it.
     """
 
     patch: int = 4
+    space: int = 8
     dim: int = 64
     depth: int = 2
     heads: int = 4
     mlp: int = 128
-
-
-def patchify(series: Tensor, patch: int) -> Tensor:
-    """Cut (batch, time, channels) into (batch, time / patch, patch * channels)."""
-    batch, time, channels = series.shape
-    if time % patch:
-        raise ValueError(f"a window of {time} rows is not a whole number of patches of {patch}")
-    return series.reshape(batch, time // patch, patch * channels)
+    attention: Literal["window", "step"] = "window"
 
 
 def take(tokens: Tensor, index: TokenIndex) -> Tensor:
@@ -48,18 +47,17 @@ class PatchEncoder(nn.Module):
     magnitude is what most events are.
 
     Args:
-        channels: Channels of a window.
-        tokens: Patches of a window.
+        front: Cuts a window into patches.
         settings: Size of the encoder.
     """
 
     positions: Tensor
 
-    def __init__(self, channels: int, tokens: int, settings: EncoderSettings) -> None:
+    def __init__(self, front: Front, settings: EncoderSettings) -> None:
         super().__init__()
-        self.settings = settings
-        self.embed = nn.Linear(2 * channels * settings.patch, settings.dim)
-        positions = sincos_positions(tokens, settings.dim)
+        self.front, self.settings = front, settings
+        self.embed = nn.Linear(front.inputs, settings.dim)
+        positions = sincos_grid(front.grid, settings.dim)
         self.register_buffer("positions", positions, persistent=False)
         self.blocks = nn.ModuleList(
             Block(settings.dim, settings.heads, settings.mlp) for _ in range(settings.depth)
@@ -94,13 +92,20 @@ class PatchEncoder(nn.Module):
         tokens = self.patches(values, observed) + self.positions
         if keep is not None:
             tokens = take(tokens, keep)
+        by_step = self.settings.attention == "step"
+        allowed = self._same_step(keep) if by_step and keep is not None else None
+        steps = self.front.grid[0] if by_step and keep is None else 1
+        tokens = tokens.unflatten(1, (steps, -1)).flatten(0, 1)  # whole steps are rows of a batch
         found = []
         for block in self.blocks[:count]:
-            tokens = block(tokens)
-            found.append(tokens)
+            tokens = block(tokens, allowed)
+            found.append(tokens.unflatten(0, (-1, steps)).flatten(1, 2))
         return found
 
     def patches(self, values: Windows, observed: Observed) -> Tokens:
         """Embed every patch by itself: no position, no other patch, (batch, tokens, dim)."""
-        seen = torch.cat([values, observed.to(values.dtype)], dim=-1)
-        return self.embed(patchify(seen, self.settings.patch))
+        return self.embed(self.front.see(values, observed))
+
+    def _same_step(self, keep: TokenIndex) -> Allowed:
+        step = keep // math.prod(self.front.grid[1:])
+        return (step[:, :, None] == step[:, None, :])[:, None]

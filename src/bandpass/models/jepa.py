@@ -1,13 +1,16 @@
 """The JEPA: predict the representation of what is hidden from what is visible."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bandpass._types import (
+    Asked,
     Embeddings,
     HiddenErrors,
     HiddenLatents,
@@ -19,10 +22,11 @@ from bandpass._types import (
     VisibleTokens,
     Windows,
 )
-from bandpass.models.encoder import EncoderSettings, PatchEncoder, patchify, take
+from bandpass.models.encoder import EncoderSettings, PatchEncoder, take
+from bandpass.models.fronts import front
 from bandpass.models.masking import Mask
 from bandpass.models.predictor import Predictor, PredictorSettings
-from bandpass.models.targets import TARGETS
+from bandpass.models.targets import TARGETS, Target
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,17 @@ class JEPASettings:
     Attributes:
         encoder: Size of the encoder.
         predictor: Size of the predictor.
-        target: A name in ``TARGETS``.
+        target: A name in ``TARGETS``, or "text" of a `TextJEPA`.
         latent: Whether the predictor is asked for latent targets at all; without it the model
             is the masked raw-patch control.
+        text: Width of the text vectors of a `TextJEPA`; has no part in others.
     """
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     predictor: PredictorSettings = field(default_factory=PredictorSettings)
     target: str = "ema"
     latent: bool = True
+    text: int = 256
 
 
 @dataclass(frozen=True)
@@ -91,33 +97,44 @@ class JEPA(nn.Module):
     """Encoder, predictor and target in one module.
 
     Args:
-        channels: Channels of a window.
+        shape: Channels of a row of a window, or (height, width, colours) of a frame of a clip.
         time: Rows of a window, a whole number of patches.
         settings: What to build.
         distance: ``distance(prediction, target)``: (batch, tokens, dim) twice to (batch, tokens).
+
+    Attributes:
+        grid: Of the tokens of a window: (tokens,), or (time, height, width).
+        tokens: How many they are.
     """
+
+    targets: ClassVar[dict[str, Callable[[PatchEncoder], Target]]] = TARGETS
 
     def __init__(
         self,
-        channels: int,
+        shape: int | tuple[int, ...],
         time: int,
         settings: JEPASettings,
         distance: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         super().__init__()
-        patch, dim = settings.encoder.patch, settings.encoder.dim
-        if time % patch:
-            raise ValueError(f"window length {time} is not a multiple of the patch size {patch}")
-        if settings.target not in TARGETS:
-            raise ValueError(f"target {settings.target!r} is none of {sorted(TARGETS)}")
+        size = settings.encoder
+        cut = front(shape, time, size.patch, size.space)
+        if settings.target not in self.targets:
+            raise ValueError(f"target {settings.target!r} is none of {sorted(self.targets)}")
         self.settings = settings
         self.distance = distance
-        self.tokens = time // patch
-        self.encoder = PatchEncoder(channels, self.tokens, settings.encoder)
-        self.predictor = Predictor(dim, self.tokens, settings.predictor)
-        self.to_latent = nn.Linear(settings.predictor.dim, dim)
-        self.to_raw = nn.Linear(settings.predictor.dim, patch * channels)
-        self.target = TARGETS[settings.target](self.encoder)
+        self.grid = cut.grid
+        self.tokens = math.prod(cut.grid)
+        self.encoder = PatchEncoder(cut, size)
+        self.predictor = Predictor(size.dim, cut.grid, settings.predictor)
+        self.to_latent = nn.Linear(settings.predictor.dim, size.dim)
+        self.to_raw = nn.Linear(settings.predictor.dim, cut.width)
+        self.target = self.targets[settings.target](self.encoder)
+
+    @property
+    def members(self) -> tuple["JEPA", ...]:
+        """Itself alone; a `MixedJEPA` has several."""
+        return (self,)
 
     @property
     def device(self) -> torch.device:
@@ -132,6 +149,7 @@ class JEPA(nn.Module):
         *,
         sparse: bool = False,
         tokens: Tokens | None = None,
+        context: Asked | None = None,
     ) -> Output:
         """Return per-sample losses and the target's view of the windows.
 
@@ -142,14 +160,16 @@ class JEPA(nn.Module):
             sparse: Whether the target too sees the tokens of the mask alone (visible, then
                 hidden); else it sees all.
             tokens: What the target makes of the whole windows, if that is known already.
+            context: What beside the windows their target needs; most need nothing.
         """
         visible = self.encoder(values, observed, mask.context)
-        features = self.predictor(visible, mask.context, mask.target)
+        features = self.predict(visible, mask, context)
         seen = torch.cat([mask.context, mask.target], dim=1) if sparse else None
         if tokens is None:
             tokens = self.target(self.encoder, values, observed, seen)
         normal = self.target.normalise(tokens, seen)
-        wanted = normal[:, mask.context.shape[1] :] if sparse else take(normal, mask.target)
+        hidden = normal[:, mask.context.shape[1] :] if sparse else take(normal, mask.target)
+        wanted = self.want(hidden, context)
         foreseen = errors = None
         prediction = values.new_zeros(len(values))
         if self.settings.latent:
@@ -170,6 +190,16 @@ class JEPA(nn.Module):
             errors=errors,
         )
 
+    def predict(
+        self, visible: VisibleTokens, mask: Mask, context: Asked | None = None
+    ) -> HiddenTokens:
+        """Return predictor features of what the visible tokens leave to be told."""
+        return self.predictor(visible, mask.context, mask.target)
+
+    def want(self, hidden: HiddenLatents, context: Asked | None = None) -> HiddenLatents:
+        """Return the latents that are asked for, given those of the hidden tokens."""
+        return hidden
+
     def compare(
         self, features: HiddenTokens, wanted: HiddenLatents
     ) -> tuple[HiddenLatents, HiddenErrors]:
@@ -181,9 +211,9 @@ class JEPA(nn.Module):
         self, features: HiddenTokens, values: Windows, observed: Observed, mask: Mask
     ) -> PerSample:
         """Return the (batch,) error of the raw readout of the hidden patches."""
-        patch = self.settings.encoder.patch
-        wanted = take(patchify(values, patch), mask.target)
-        counted = take(patchify(observed.to(values.dtype), patch), mask.target)
+        cut = self.encoder.front.cut
+        wanted = take(cut(values), mask.target)
+        counted = take(cut(observed.to(values.dtype)), mask.target)
         error = F.smooth_l1_loss(self.to_raw(features).float(), wanted, reduction="none")
         return (error * counted).sum(dim=(1, 2)) / counted.sum(dim=(1, 2)).clamp(min=1)
 
@@ -196,7 +226,8 @@ class JEPA(nn.Module):
         return self.encoder(values, observed, keep)
 
     @torch.no_grad()
-    def foresee(self, values: Windows, observed: Observed, mask: Mask) -> HiddenTokens:
+    def foresee(
+        self, values: Windows, observed: Observed, mask: Mask, context: Asked | None = None
+    ) -> HiddenTokens:
         """Return (batch, hidden, predictor dim) features the predictor has of the hidden part."""
-        visible = self.encoder(values, observed, mask.context)
-        return self.predictor(visible, mask.context, mask.target)
+        return self.predict(self.encoder(values, observed, mask.context), mask, context)

@@ -208,6 +208,31 @@ class SameEncoder(nn.Module):
         return tokens
 
 
+class OwnTokens(SameEncoder):
+    """Tokens of the trained encoder, gradient stopped, layer-normed: an embedding, not a target.
+
+    What stands for windows where something else than their tokens is predicted.
+
+    Args:
+        encoder: The encoder that is trained.
+    """
+
+    @torch.no_grad()
+    def forward(
+        self,
+        encoder: PatchEncoder,
+        values: Windows,
+        observed: Observed,
+        keep: TokenIndex | None = None,
+    ) -> Tokens:
+        """Encode the window; no gradient."""
+        return encoder(values, observed, keep)
+
+    def normalise(self, tokens: Tokens, keep: TokenIndex | None = None) -> Tokens:
+        """Layer-norm without affine."""
+        return layer_norm(tokens)
+
+
 class PatchTarget(nn.Module):
     """The encoder's own embedding of each patch alone, gradient stopped, layer-normed (as NEPA).
 

@@ -19,11 +19,17 @@ from bandpass.curriculum import (
 from bandpass.curriculum.bank import ENOUGH
 from bandpass.curriculum.settings import MANY
 from bandpass.data import AnyStore, Corpus, DataError, Windows
+from bandpass.data.captions import EMBEDDERS, Captions, caption
 from bandpass.data.ingest import Ingest, describe
+from bandpass.data.mixed import groups
 from bandpass.data.schedule.store import ScheduleStore
 from bandpass.data.schedule.windows import ScheduleWindows
+from bandpass.data.video.clips import Clips
+from bandpass.data.video.store import ClipStore
 from bandpass.losses import PREDICTION_LOSSES
-from bandpass.models import JEPA, MASKS
+from bandpass.models import JEPA, MASKS, TextJEPA
+from bandpass.models.masking import NEXT
+from bandpass.models.text import TEXT
 from bandpass.recipes.recipe import Recipe, RecipeError, nearest
 from bandpass.training import Curriculum, Plan
 from bandpass.training.feed import BY_ID, SCORABLE, Sampler
@@ -37,12 +43,19 @@ def build_windows(recipe: Recipe, store: AnyStore, split: str) -> Corpus:
 
     Args:
         recipe: Says how.
-        store: Where the series, or the schedules, lie.
+        store: Where the series, schedules or videos lie.
         split: "train" or "test".
 
     Raises:
         RecipeError: If the recipe does not fit the store.
     """
+    windows = _cut(recipe, store, split)
+    if recipe.model.target == TEXT:
+        windows.captions = _captions(recipe, windows)
+    return windows
+
+
+def _cut(recipe: Recipe, store: AnyStore, split: str) -> Windows | ScheduleWindows | Clips:
     cut = recipe.windows
     if isinstance(store, ScheduleStore):
         if cut.length != ScheduleWindows.length:
@@ -52,24 +65,61 @@ def build_windows(recipe: Recipe, store: AnyStore, split: str) -> Corpus:
                 f"{ScheduleWindows.length}"
             )
         return ScheduleWindows(store, split, recipe.schedule)
+    if isinstance(store, ClipStore):
+        return Clips(store, cut.length, cut.stride, split, cut.normalize, recipe.clips)
     return Windows(store, cut.length, cut.stride, split, normalize=cut.normalize)
 
 
-def build_jepa(recipe: Recipe, channels: int) -> JEPA:
-    """Build the freshly initialised model of a recipe, determined by its seed."""
+def _captions(recipe: Recipe, windows: Corpus) -> Captions:
+    if recipe.embedder not in EMBEDDERS:
+        raise nearest("embedder", recipe.embedder, EMBEDDERS)
+    captions = caption(windows, EMBEDDERS[recipe.embedder], name=recipe.embedder)
+    width = captions.questions.shape[1]
+    if width != recipe.model.text:
+        raise RecipeError(
+            f"embedder {recipe.embedder!r} gives vectors of {width} numbers and model.text is "
+            f"{recipe.model.text}: say model.text={width}"
+        )
+    return captions
+
+
+def build_jepa(recipe: Recipe, shape: int | tuple[int, ...]) -> JEPA:
+    """Build the freshly initialised model of a recipe, determined by its seed.
+
+    Args:
+        recipe: Says how.
+        shape: ``store.shape``: channels of a row, or (height, width, colours) of a frame.
+
+    Raises:
+        RecipeError: If the recipe does not fit such rows.
+    """
     if recipe.distance not in PREDICTION_LOSSES:
         raise RecipeError(f"distance {recipe.distance!r} is none of {sorted(PREDICTION_LOSSES)}")
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.train.seed)
-            jepa = JEPA(
-                channels, recipe.windows.length, recipe.model, PREDICTION_LOSSES[recipe.distance]
+            kind = TextJEPA if recipe.model.target == TEXT else JEPA
+            jepa = kind(
+                shape, recipe.windows.length, recipe.model, PREDICTION_LOSSES[recipe.distance]
             )
         for name in recipe.train.masks:  # a ratio that hides nothing shall not wait for a step
-            MASKS[name](1, jepa.tokens, recipe.train.mask_ratio, torch.Generator())
+            MASKS[name](1, jepa.grid, recipe.train.mask_ratio, torch.Generator())
     except ValueError as error:
         raise RecipeError(str(error)) from error
+    _check_next(recipe)
+    if kind is TextJEPA and recipe.train.grounded:
+        raise RecipeError("target 'text' leaves no patch to read out: say train.grounding=0")
     return jepa
+
+
+def _check_next(recipe: Recipe) -> None:
+    """Refuse to predict what the model is shown."""
+    alone = recipe.model.encoder.attention == "step" and recipe.model.predictor.causal
+    if NEXT in recipe.train.masks and not alone:
+        raise RecipeError(
+            f"mask {NEXT!r} asks for what is in the context too: that takes a model with "
+            "encoder.attention=step and predictor.causal=true"
+        )
 
 
 def build_curriculum(recipe: Recipe, windows: Corpus) -> Curriculum:
@@ -120,10 +170,11 @@ def build_sampler(recipe: Recipe, windows: Corpus) -> Sampler:
             f"policy {recipe.policy!r} is a control, a pool would choose for it: take train.pool=1"
         )
     slots, count = train.batch * train.pool, {"steps": train.steps, "seed": train.seed}
+    together = groups(windows)
     if policy.sampler is Uniform:
-        return Uniform(len(windows), slots, subset=policy.subset, **count)
+        return Uniform(len(windows), slots, subset=policy.subset, groups=together, **count)
     if policy.sampler is Fixed:
-        return Fixed(_weights(recipe, windows), slots, **count)
+        return Fixed(_weights(recipe, windows), slots, groups=together, **count)
     kappa = train.steps * slots / len(windows)
     coverage = recipe.band.coverage
     clustered = kappa < MANY if coverage == "auto" else coverage != "table"
@@ -133,6 +184,7 @@ def build_sampler(recipe: Recipe, windows: Corpus) -> Sampler:
         **count,
         buckets=_buckets(recipe, windows)[0],
         prototypes=describe(windows).prototype if clustered else None,
+        groups=together,
         settings=recipe.band,
         gate=build_gate(recipe) if recipe.gate else None,
     )

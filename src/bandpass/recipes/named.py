@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from bandpass.data.schedule.windows import ScheduleCut
 from bandpass.models import EncoderSettings, JEPASettings, PredictorSettings
+from bandpass.models.masking import NEXT
+from bandpass.models.text import TEXT
 from bandpass.recipes.recipe import Recipe, RecipeError, WindowSettings
 from bandpass.training import TrainSettings
 
@@ -26,11 +28,12 @@ def day_model(patch: int, dim: int = 64) -> JEPASettings:
 
 def control(recipe: Recipe) -> Recipe:
     """Return the masked raw-patch regression of the same size and budget, without a curriculum."""
+    target = "ema" if recipe.model.target == TEXT else recipe.model.target
     plain = {"pool": 1, "rescore_every": 0, "guard_every": 0}
     return replace(
         recipe,
         name=f"{recipe.name}:raw-patch",
-        model=replace(recipe.model, latent=False),
+        model=replace(recipe.model, latent=False, target=target),
         train=replace(recipe.train, prediction=0.0, grounding=1.0, final_grounding=1.0, **plain),
         policy="uniform",
         score="loss",
@@ -92,6 +95,54 @@ SCHEDULE_LARGE = Recipe(
     bucket="shape",
 )
 
+
+def clip_model(dim: int, patch: int = 2, space: int = 8) -> JEPASettings:
+    """Encoder of clips in tubelets of ``patch`` frames x ``space`` x ``space`` pixels."""
+    sized = model(dim, 2, 4)
+    return replace(sized, encoder=replace(sized.encoder, patch=patch, space=space))
+
+
+VIDEO = Recipe(
+    name="video",
+    windows=WindowSettings(length=16, stride=4),
+    model=clip_model(64),
+    train=TrainSettings(steps=1000, batch=32, masks=("multi-block",)),
+)
+
+
+def world(recipe: Recipe) -> Recipe:
+    """Predict the latent state of the next time step from those before, as LeWorldModel does.
+
+    No teacher and no stopped gradient: arXiv 2603.19312, section 3.
+    """
+    encoder = replace(recipe.model.encoder, attention="step")
+    predictor = replace(recipe.model.predictor, causal=True)
+    train = replace(
+        recipe.train,
+        masks=(NEXT,),
+        regulariser="sigreg",
+        regulariser_weight=0.09,
+        weight_decay=1e-3,
+    )
+    return replace(
+        recipe,
+        name=f"{recipe.name}-world",
+        model=replace(recipe.model, encoder=encoder, predictor=predictor, target="same-encoder"),
+        distance="mse",
+        train=train,
+    )
+
+
+def text(recipe: Recipe) -> Recipe:
+    """Predict the text vectors of a window's classes: supervised by the labels of the store."""
+    return replace(
+        recipe,
+        name=f"{recipe.name}-text",
+        model=replace(recipe.model, target=TEXT),
+        distance="cosine",
+    )
+
+
 _RECIPES = (
     SERIES,
     replace(SERIES, name="smd", source="smd"),
@@ -121,6 +172,39 @@ _RECIPES = (
     ),
     SCHEDULE,
     SCHEDULE_LARGE,
+    VIDEO,
+    replace(VIDEO, name="video-tube", train=replace(VIDEO.train, masks=("tube",))),
+    # People are few pixels here, and are told by where they are (experiments/LOG.md).
+    replace(
+        VIDEO,
+        name="fir_actions_room01",
+        source="fir_actions_room01",
+        model=clip_model(64, patch=4, space=4),
+        train=replace(VIDEO.train, steps=1500, masks=("tube",), mask_ratio=0.5),
+    ),
+    replace(VIDEO, name="video-future", train=replace(VIDEO.train, masks=("future",))),
+    replace(
+        VIDEO,
+        name="video-sigreg",
+        model=replace(VIDEO.model, target="same-encoder"),
+        train=replace(VIDEO.train, regulariser="sigreg", regulariser_weight=0.02),
+    ),
+    # Several stores at once: blocks as they are cut into tokens on grids of one and three axes.
+    replace(
+        SERIES,
+        name="mixed",
+        train=replace(SERIES.train, masks=("multi-block",)),
+        bucket="modality",
+    ),
+    *(form(recipe) for form in (world, text) for recipe in (SERIES, VIDEO)),
+    replace(
+        VIDEO,
+        name="video-demo",
+        source="world",
+        windows=WindowSettings(length=16, stride=8),
+        model=replace(clip_model(48), encoder=replace(clip_model(48).encoder, patch=4)),
+        train=replace(VIDEO.train, steps=400),
+    ),
     replace(SERIES, name="series-vit-s", model=model(384, 12, 6, widen=4)),
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bandpass.curriculum import POLICIES, BandSettings
 from bandpass.data.schedule.windows import ScheduleCut
+from bandpass.data.video.clips import ClipCut
 from bandpass.models import JEPASettings
 from bandpass.training.settings import TrainSettings
 
@@ -27,9 +28,10 @@ class WindowSettings:
     """How the store is cut into windows.
 
     Attributes:
-        length: Rows of a window.
+        length: Rows of a window, or frames of a clip.
         stride: Rows between the starts of neighbouring windows.
-        normalize: "entity" for per-entity z-scores, "none" for values as stored.
+        normalize: "entity" for per-entity z-scores, or for what differs from the background of a
+            video; "none" for values as stored.
     """
 
     length: int = 128
@@ -46,7 +48,9 @@ class Recipe:
         source: The source whose store it expects; "any" takes every store.
         windows: How the store is cut.
         schedule: Which windows of a store of schedules, and how they are split; no part in others.
+        clips: Which frames of a video a clip has; no part in others.
         model: Encoder, predictor and target.
+        embedder: Sentence embedding of a text target, a name in ``data.captions.EMBEDDERS``.
         distance: Latent distance, a name in ``losses.PREDICTION_LOSSES``.
         train: Budget and optimiser.
         policy: Selection policy, a name in ``curriculum.POLICIES``.
@@ -54,7 +58,7 @@ class Recipe:
         score_file: For ``policy=static``: a .npy with a float for every training window, in place
             of the score.
         bucket: What surprise is normalised within: "none", "entity", "series", "regime" or
-            "weak-regime"; of schedules "none", "dataset" or "shape".
+            "weak-regime"; of schedules "none", "dataset" or "shape"; of videos "motion" too.
         gate: Whether corrupt windows are told from rare ones, by isolation and faults of the
             input; by learning progress and mask variation too where ``train.rescore_every``
             measures them.
@@ -65,7 +69,9 @@ class Recipe:
     source: str = "any"
     windows: WindowSettings = field(default_factory=WindowSettings)
     schedule: ScheduleCut = field(default_factory=ScheduleCut)
+    clips: ClipCut = field(default_factory=ClipCut)
     model: JEPASettings = field(default_factory=JEPASettings)
+    embedder: str = "wordllama"
     distance: str = "smooth-l1"
     train: TrainSettings = field(default_factory=TrainSettings)
     policy: str = "surprise-band"

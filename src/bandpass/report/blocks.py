@@ -70,6 +70,25 @@ class Cards:
 
 
 @dataclass(frozen=True)
+class Film:
+    """A clip as a row of frames: heading, facts in words, the image as a data URI, and in words."""
+
+    heading: str
+    facts: Sequence[tuple[str, str]]
+    image: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Films:
+    """Filmstrips under a common caption."""
+
+    caption: str
+    films: Sequence[Film]
+    kind: ClassVar[str] = "films"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One finding: ``outcome`` is ``yes``, ``no`` or ``open``; the rest is a plain sentence."""
 
@@ -95,7 +114,7 @@ class Folded:
     kind: ClassVar[str] = "folded"
 
 
-Block = Text | Pictures | Table | Cards | Verdicts | Folded
+Block = Text | Pictures | Table | Cards | Films | Verdicts | Folded
 
 
 @dataclass(frozen=True)

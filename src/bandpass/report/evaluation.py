@@ -50,9 +50,9 @@ def evaluation_section(runs: Sequence[Run]) -> tuple[Section, Verdict | None]:
         blocks.append(Text("The same encoder against those of the runs compared with:"))
         against = [verdict(task, by, rival) for rival in rivals for task, by in judged.items()]
         blocks.append(Verdicts(against))
-    blocks.append(Pictures([_forest(task, of_task) for task, of_task in judged.items()]))
-    blocks += [_table(task, of_task) for task, of_task in judged.items()]
-    rest = [_table(task, by_task[task]) for task in tasks if task not in judged]
+    blocks.append(Pictures([forest(task, of_task) for task, of_task in judged.items()]))
+    blocks += [task_table(task, of_task) for task, of_task in judged.items()]
+    rest = [task_table(task, by_task[task]) for task in tasks if task not in judged]
     blocks += [Folded(f"{table.caption} (describes, does not judge)", table) for table in rest]
     lead = (
         "The encoder is frozen and a small probe is fitted on its embeddings; the same is done "
@@ -63,7 +63,8 @@ def evaluation_section(runs: Sequence[Run]) -> tuple[Section, Verdict | None]:
     return Section(*section, lead, blocks), headline(verdicts) if verdicts else None
 
 
-def _table(task: str, scores: Sequence[Score]) -> Table:
+def task_table(task: str, scores: Sequence[Score]) -> Table:
+    """Every row and metric of one task; bold is the best row, where the intervals say so."""
     metrics = list(dict.fromkeys(score.metric for score in scores))
     bold = {metric: best([s for s in scores if s.metric == metric]) for metric in metrics}
     body = []
@@ -86,7 +87,7 @@ def _cell(score: Score | None, bold: Score | None) -> Cell:
     return Cell(f"{score.value:.3f}", detail, strong=score is bold)
 
 
-def _forest(task: str, scores: Sequence[Score]) -> Picture:
+def forest(task: str, scores: Sequence[Score]) -> Picture:
     """Every row's value and interval for the task's metric, one under the other."""
     metric = primary(scores)
     assert metric is not None  # the caller asks for tasks that have one

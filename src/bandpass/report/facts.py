@@ -9,16 +9,22 @@ from bandpass.report.blocks import Block, Cell, Folded, Section, Table, Text
 from bandpass.report.tables import Run, rows
 
 
-def facts_section(runs: Sequence[Run]) -> Section:
-    """Budget of every run side by side; recipe and environment of the first, folded."""
+def facts_section(runs: Sequence[Run], files: Sequence[Block] = ()) -> Section:
+    """Budget of every run side by side; recipe and environment of the first, folded.
+
+    Args:
+        runs: The run, and those it is compared with.
+        files: Of videos: what was wrong with the files of the store.
+    """
     run = runs[0]
-    blocks: list[Block] = [_budget(runs)]
+    blocks: list[Block] = [_budget(runs), *files]
     blocks.append(Folded("Recipe", _flat("The resolved recipe", run.recipe)))
     if run.environment:
         blocks.append(Folded("Environment", _flat("Machine and versions", run.environment)))
     else:
         blocks.append(Text("This run logged no environment.json, so its machine is unknown."))
-    lead = f"Read from {run.path.resolve()}. Everything on this page comes from tables in it."
+    lead = f"Read from {run.path.resolve()}. Everything on this page comes from tables in it"
+    lead += ", and the frames from its store." if run.of_videos else "."
     return Section("facts", "Run facts", lead, blocks)
 
 

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from bandpass.data import Clips
 from bandpass.report.band import band_section
 from bandpass.report.blocks import Section, Verdict
 from bandpass.report.drawing import TOKENS
@@ -11,21 +12,27 @@ from bandpass.report.embedding_map import map_section
 from bandpass.report.enrichment import enrichment_section
 from bandpass.report.evaluation import evaluation_section
 from bandpass.report.facts import facts_section
+from bandpass.report.filmstrips import films_section, held_films
+from bandpass.report.footage import damage, footage
 from bandpass.report.glance import glance_section
+from bandpass.report.motion_slots import motion_section
 from bandpass.report.quarantine import quarantine_section
 from bandpass.report.schedule_losses import losses_section
 from bandpass.report.schedule_probes import schedule_probes_section
 from bandpass.report.slots import slots_section
+from bandpass.report.surprise_curve import surprise_section
 from bandpass.report.tables import ReportError, Run, read_runs
 from bandpass.report.training import training_section
+from bandpass.report.video_probes import video_probes_section
 from bandpass.training.atomic import write_whole
 
 
 def write_report(run: Path, *, beside: Sequence[Path] = (), out: Path | None = None) -> Path:
     """Write the report of ``run`` as one self-contained HTML file.
 
-    Only the tables that the runs logged are read, never their store. A table that was never
-    written (no evaluation yet, no band in a uniform run) is replaced by a sentence.
+    Only the tables that the runs logged are read and, of a video run, the frames that are shown.
+    A table that was never written (no evaluation yet, no band in a uniform run), or a store that
+    has gone, is replaced by a sentence.
 
     Args:
         run: The run directory to report.
@@ -51,15 +58,19 @@ def render(runs: Sequence[Run]) -> str:
     """The page as text; ``runs[0]`` is reported, the rest are compared with it."""
     needs_packages()
     run = runs[0]
-    evaluation = _of_schedules(run) if run.of_schedules else _of_series(runs)
+    clips = footage(run) if run.of_videos else None
+    watched = [] if clips is None else [films_section(run, clips), motion_section(runs)]
+    held = () if clips is None else held_films(run, clips)
+    evaluation = _evaluation(runs, clips)
     sections = [
         training_section(runs),
         enrichment_section(run),
         band_section(run),
         slots_section(runs),
-        quarantine_section(run),
+        *watched,
+        quarantine_section(run, held),
         *(section for section, _ in evaluation),
-        facts_section(runs),
+        facts_section(runs, () if clips is None else damage(clips)),
     ]
     glance = glance_section(run, *(summary for _, summary in evaluation))
     if glance.blocks:
@@ -70,12 +81,14 @@ def render(runs: Sequence[Run]) -> str:
 Chapter = tuple[Section, Verdict | None]
 
 
-def _of_series(runs: Sequence[Run]) -> list[Chapter]:
-    return [(map_section(runs[0]), None), evaluation_section(runs)]
-
-
-def _of_schedules(run: Run) -> list[Chapter]:
-    return [losses_section(run), schedule_probes_section(run)]
+def _evaluation(runs: Sequence[Run], clips: Clips | str | None) -> list[Chapter]:
+    """The chapters that differ by what was trained on; ``clips`` are None but of videos."""
+    run = runs[0]
+    if clips is not None:
+        return [(surprise_section(run, clips), None), video_probes_section(runs)]
+    if run.of_schedules:
+        return [losses_section(run), schedule_probes_section(run)]
+    return [(map_section(run), None), evaluation_section(runs)]
 
 
 def page(name: str, sections: Sequence[Section], *, beside: Sequence[str] = ()) -> str:

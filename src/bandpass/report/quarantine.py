@@ -1,5 +1,7 @@
 """The chapter on quarantine: the windows that were taken out of the draws, as signals."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bandpass.report.blocks import Block, Card, Cards, Cell, Section, Table
@@ -10,8 +12,13 @@ MOST_CARDS = 18
 _TOKENS = ("c1", "c2", "c3", "c4")
 
 
-def quarantine_section(run: Run) -> Section:
-    """Draw the most extreme quarantined windows and count all of them by reason."""
+def quarantine_section(run: Run, films: Sequence[Block] = ()) -> Section:
+    """Draw the most extreme quarantined windows and count all of them by reason.
+
+    Args:
+        run: The run.
+        films: Of clips: the same windows as frames, shown before their signals.
+    """
     section = ("quarantine", "Quarantined windows")
     table = run.quarantine
     if rows(table) == 0:
@@ -25,7 +32,7 @@ def quarantine_section(run: Run) -> Section:
         f"Drawn: {len(shown)}, the most extreme of every reason, with the channels that deviate "
         "most; values are in standard deviations of the entity."
     )
-    blocks: list[Block] = [_reasons(table), Cards([_card(table, i) for i in shown])]
+    blocks: list[Block] = [_reasons(table), *films, Cards([_card(table, i) for i in shown])]
     return Section(*section, lead, blocks)
 
 

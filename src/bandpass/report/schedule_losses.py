@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bandpass.evaluation.schedules import LEAST_BEYOND, LEAST_RANK
 from bandpass.report.blocks import Block, Cell, Picture, Pictures, Section, Table, Verdict, Verdicts
 from bandpass.report.drawing import colour, panel, to_svg
 from bandpass.report.tables import Columns, Run, rows
@@ -23,8 +24,6 @@ VARIANCES = {
     "variance_within_position": ("about each position's mean", "c2"),
     "mse": ("squared error of the model", "c1"),
 }
-LEAST_BEYOND, LEAST_RANK = 0.1, 4.0
-"""Variance explained beyond each position's mean, and rank, below which a model has collapsed."""
 
 _SOURCES = {
     "loss": ".4g",

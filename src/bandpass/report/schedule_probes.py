@@ -4,6 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bandpass.evaluation.schedules import (
+    HOURLY,
+    PRETRAINED,
+    RANDOM,
+    RAW,
+    RAW_PATCH,
+    REPLACED,
+    RIVALS,
+)
 from bandpass.report.blocks import (
     Block,
     Cell,
@@ -18,11 +27,8 @@ from bandpass.report.blocks import (
 from bandpass.report.drawing import colour, panel, to_svg
 from bandpass.report.tables import Columns, Run, rows
 
-PRETRAINED = "pretrained"
-PAINT = {PRETRAINED: "c1", "random-init": "c0", "raw": "c5", "raw+hourly": "c2"}
-RIVALS = ("random-init", "raw", "raw+hourly")
-REPLACED = "replaced"
-"""Begins the note of a probe that a control answers already."""
+PAINT = {PRETRAINED: "c1", RANDOM: "c0", RAW_PATCH: "c3", RAW: "c5", HOURLY: "c2"}
+"""Encoders in the order they are shown in, and their colours."""
 
 METRICS = {"auroc": "AUROC", "r2": "R2", "accuracy": "accuracy", "mrr": "mean reciprocal rank"}
 _SPLITS = {
@@ -101,6 +107,11 @@ def asked_of(table: Columns) -> list[Asked]:
     return found
 
 
+def encoders_of(asked: list[Asked]) -> list[str]:
+    """Encoders that any probe was asked of, in the order they are shown in."""
+    return [name for name in PAINT if any(name in probe.answers for probe in asked)]
+
+
 def verdict(asked: list[Asked]) -> Verdict:
     """On how many probes the pretrained encoder beats every rival."""
     counted = [probe for probe in asked if probe.counts]
@@ -139,22 +150,24 @@ def schedule_probes_section(run: Run) -> tuple[Section, Verdict | None]:
     blocks += [Text(_SPLITS[split])] if split in _SPLITS else []
     lead = (
         "The encoder is frozen and a linear readout is fitted on its pooled tokens; the same is "
-        "done with untrained encoders, with raw features pooled over the day, and with these and "
-        "hourly sums. What carries the answer is zeroed in the input of all. Intervals are of 95% "
-        "and come from resampling actors, the same ones for all rows, so differences are paired."
+        "done with untrained encoders, with a raw-patch regression of the same budget if the run "
+        "trained one, with raw features pooled over the day, and with these and hourly sums. What "
+        "carries the answer is zeroed in the input of all. Intervals are of 95% and come from "
+        "resampling actors, the same ones for all rows, so differences are paired."
     )
     return Section(*section, lead, blocks), found
 
 
 def table_of(asked: list[Asked]) -> Table:
     """Probes against encoders, and the differences."""
+    encoders = encoders_of(asked)
     body = []
     for probe in asked:
-        cells = [_cell(probe.answers.get(name)) for name in PAINT]
+        cells = [_cell(probe.answers.get(name)) for name in encoders]
         cells += [_cell(probe.differences.get(name), judged=True) for name in RIVALS]
         scored = f"{METRICS.get(probe.metric, probe.metric)}, {probe.count:,} windows"
         body.append([Cell(probe.task, scored if probe.count else ""), *cells, Cell(probe.note)])
-    head = ("probe", *PAINT, *(f"pretrained - {name}" for name in RIVALS), "note")
+    head = ("probe", *encoders, *(f"pretrained - {name}" for name in RIVALS), "note")
     note = "Higher is better everywhere. Bold differences have an interval above 0."
     return Table("All probes", head, body, note)
 
@@ -190,7 +203,7 @@ def _differences(asked: list[Asked]) -> Picture:
     with panel(width=6.4, height=0.9 + 0.34 * len(asked)) as (figure, axes):
         axes.axvline(0, color=colour("muted"), linewidth=0.9)
         for y, probe in enumerate(reversed(asked)):
-            for shift, name in zip((0.2, 0.0, -0.2), RIVALS, strict=True):
+            for shift, name in zip(np.linspace(0.2, -0.2, len(RIVALS)), RIVALS, strict=True):
                 answer, paint = probe.differences[name], colour(PAINT[name])
                 axes.hlines(y + shift, answer.low, answer.high, color=paint, linewidth=2.2)
                 label = f"pretrained - {name}" if y == 0 else None
@@ -201,5 +214,6 @@ def _differences(asked: list[Asked]) -> Picture:
         axes.grid(visible=False, axis="y")
         axes.set(xlabel="difference, 95% interval", ylim=(-0.6, len(asked) - 0.4))
         figure.legend(loc="outside lower center", ncols=2)
-        svg = to_svg(figure, "Pretrained minus random init and minus raw+hourly, by probe")
+        minus = " and ".join(f"minus {name}" for name in RIVALS)
+        svg = to_svg(figure, f"Pretrained {minus}, by probe")
     return Picture("Do all intervals lie to the right of 0?", svg)

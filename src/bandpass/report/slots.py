@@ -19,7 +19,7 @@ from bandpass.report.drawing import (
 )
 from bandpass.report.tables import Columns, Run, rows
 
-KINDS = {"regime": "regime", "dataset": "dataset", "shape": "shape"}
+KINDS = {"modality": "modality", "regime": "regime", "dataset": "dataset", "shape": "shape"}
 KINDS |= {"label": "label", "corrupt": "corruption"}
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SPAN = 0.08  # shares over time are counted over this part of the run, so that rare classes show

@@ -1,4 +1,4 @@
-"""Read a run directory: the tables a run logged, and nothing else (never the store)."""
+"""Read the tables a run logged."""
 
 import json
 from collections.abc import Sequence
@@ -33,6 +33,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "targets": ("target", "other", "measure", "value", "low", "high", "count"),
     "losses": ("what", "dataset", "metric", "value"),
+    "windows": ("drawn", "score"),
+    "clips": ("motion", "decile", "rare", "corrupt"),
+    "surprise": ("series", "row", "surprise", "motion", "label", "regime"),
 }
 # Logged by some samplers only; a run without them gets NaN, or "" for words.
 OPTIONAL: dict[str, tuple[str, ...]] = {
@@ -58,6 +61,8 @@ WRITTEN_BY = {
     "evaluation": "bandpass evaluate",
     "map": "bandpass evaluate",
     "losses": "bandpass evaluate",
+    "clips": "bandpass evaluate",
+    "surprise": "bandpass evaluate",
     "enrichment": "bandpass enrich",
     "shares": "bandpass enrich",
     "targets": "bandpass enrich",
@@ -87,6 +92,9 @@ class Run:
         shares: Slots of each slice under each policy, score and normalisation, foretold.
         targets: How alike windows rank by surprise under every pair of targets.
         losses: Held-out losses of a schedule run and of its controls, and their targets.
+        windows: How often each training window was drawn, and its last log-score, in id order.
+        clips: What is known of each training clip of a video run, in id order.
+        surprise: Surprise and motion of every frame of the eventful test recordings of such a run.
     """
 
     path: Path
@@ -103,11 +111,19 @@ class Run:
     shares: Columns
     targets: Columns
     losses: Columns
+    windows: Columns
+    clips: Columns
+    surprise: Columns
 
     @property
     def of_schedules(self) -> bool:
-        """Whether it trained on schedules, and not on series."""
+        """Whether it trained on schedules."""
         return self.recipe.get("source") == "schedule" or rows(self.losses) > 0
+
+    @property
+    def of_videos(self) -> bool:
+        """Whether it trained on clips of videos."""
+        return self.environment.get("modality") == "video" or rows(self.clips) > 0
 
 
 def rows(table: Columns) -> int:

@@ -27,6 +27,9 @@ REFERENCE = "reference"
 KEPT = 5
 """Checkpoints, evenly over training, that a report needs at least."""
 
+USUAL = {"series": "series", "schedule": "schedule-base", "video": "video"}
+"""Recipe of a store whose source has none of its own, by modality."""
+
 TARGETED = 2000
 """Windows at most that targets are compared on."""
 
@@ -57,9 +60,10 @@ def reference_of(
 ) -> Reference:
     """Find the uniform run that answers for a store, or for a run.
 
-    For a store it is a run of its own: the recipe of the store's source, with ``policy=uniform``.
-    A finished uniform run with at least ``KEPT`` checkpoints answers for itself. For any other
-    finished run it is the same recipe with ``policy=uniform``, in ``RUN/reference``.
+    For a store it is a run of its own: the recipe of the store's source, or of its modality, with
+    ``policy=uniform``. A finished uniform run with at least ``KEPT`` checkpoints answers for
+    itself. For any other finished run it is the same recipe with ``policy=uniform``, in
+    ``RUN/reference``.
 
     Args:
         path: A store or a run directory.
@@ -79,7 +83,7 @@ def reference_of(
             )
         store = open_store(path)
         source = store.manifest["source"]
-        recipe = find(name or (source if source in RECIPES else "series"))
+        recipe = find(name or (source if source in RECIPES else USUAL[store.modality]))
         out = run or Path("runs") / f"{path.resolve().name}-{REFERENCE}"
         asked = [change for change in changes if change.startswith("policy=")]
         if asked and asked != ["policy=uniform"]:

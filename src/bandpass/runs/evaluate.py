@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bandpass.data.schedule.store import ScheduleStore
+from bandpass.data.video.store import ClipStore
 from bandpass.runs.run import RunError, open_run
 from bandpass.runs.schedule.evaluate import evaluate_schedule
 from bandpass.runs.series_evaluate import evaluate_series
 from bandpass.runs.tasks import Row
+from bandpass.runs.video import evaluate_video
 
 
 def evaluate(
@@ -23,7 +25,7 @@ def evaluate(
 
     Raises:
         RunError: If it is no run, has not spent its budget, its store has changed, or ``batches``
-            is asked of a run on series.
+            is asked of a run that is not on schedules.
 
     Returns:
         The rows written to ``evaluation.parquet``.
@@ -37,5 +39,7 @@ def evaluate(
     if isinstance(store, ScheduleStore):
         return evaluate_schedule(run, store, on_task, batches)
     if batches:
-        raise RunError(f"{path} is a run on series: batches are for the loss of a schedule run")
+        raise RunError(f"{path} is no run on schedules: batches are for their held-out loss")
+    if isinstance(store, ClipStore):
+        return evaluate_video(run, store, on_task)
     return evaluate_series(run, store, on_task)

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from bandpass.curriculum import POLICIES, SurpriseBand
 from bandpass.data.atomic import alone
-from bandpass.runs.run import Run, RunError, open_run
+from bandpass.recipes import Recipe
+from bandpass.runs.run import RunError, recipe_of
 from bandpass.training.atomic import write_json, write_whole
 from bandpass.training.quarantine import TABLE, Review, read_review, write_review
 
@@ -34,7 +35,7 @@ def quarantined(path: Path) -> list[dict[str, Any]]:
         RunError: If it is no run.
         ReviewError: If its review cannot be read.
     """
-    open_run(path)
+    recipe_of(path)
     return _rows(path, read_review(path))
 
 
@@ -59,7 +60,7 @@ def decide(
     Raises:
         RunError: If an id is both, or none that the decision is possible for.
     """
-    run = open_run(path)
+    recipe = recipe_of(path)
 
     def busy(pid: str) -> RunError:
         return RunError(f"process {pid} is reviewing {path}: repeat the command in a moment")
@@ -68,7 +69,7 @@ def decide(
         before = read_review(path)
         held = {row["id"] for row in _rows(path, before)}
         let_go, kept_out = set(release), set(ban)
-        _check(run, let_go, kept_out, held | before.released | before.banned)
+        _check((path, recipe), let_go, kept_out, held | before.released | before.banned)
         if release_all:
             let_go |= held - kept_out - before.banned
         after = before.decide(release=let_go, ban=kept_out)
@@ -99,10 +100,11 @@ def _decision(window: int, review: Review) -> str:
     return "banned" if window in review.banned else ""
 
 
-def _check(run: Run, release: set[int], ban: set[int], known: set[int]) -> None:
-    if POLICIES[run.recipe.policy].sampler is not SurpriseBand:
+def _check(run: tuple[Path, Recipe], release: set[int], ban: set[int], known: set[int]) -> None:
+    path, recipe = run
+    if POLICIES[recipe.policy].sampler is not SurpriseBand:
         raise RunError(
-            f"{run.path} draws by policy {run.recipe.policy!r}, which holds nothing back and keeps "
+            f"{path} draws by policy {recipe.policy!r}, which holds nothing back and keeps "
             "nothing out: decide on a run of a surprise band"
         )
     both = sorted(release & ban)
@@ -113,18 +115,18 @@ def _check(run: Run, release: set[int], ban: set[int], known: set[int]) -> None:
         some = ", ".join(map(str, sorted(known)[:NAMED])) or "nothing"
         more = ", ..." if len(known) > NAMED else ""
         raise RunError(
-            f"window {strange[0]} is not held back by {run.path}, which holds {some}{more}: "
-            f"`bandpass quarantine {run.path}` lists them"
+            f"window {strange[0]} is not held back by {path}, which holds {some}{more}: "
+            f"`bandpass quarantine {path}` lists them"
         )
-    total = _windows(run)
+    total = _windows(path)
     beyond = sorted(window for window in ban if not 0 <= window < total)
     if beyond:
-        raise RunError(f"window {beyond[0]} is none of {run.path}: its ids are 0 to {total - 1}")
+        raise RunError(f"window {beyond[0]} is none of {path}: its ids are 0 to {total - 1}")
 
 
-def _windows(run: Run) -> int:
+def _windows(path: Path) -> int:
     """Training windows of a run, as noted when it was started."""
-    file = run.path / "environment.json"
+    file = path / "environment.json"
     try:
         return int(json.loads(file.read_text())["windows"])
     except (OSError, ValueError, KeyError) as error:

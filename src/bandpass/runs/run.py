@@ -13,6 +13,9 @@ from bandpass.training.atomic import write_json
 
 CONTROL = "raw-patch"
 
+BESIDE = frozenset(("store", "store_hash", "members"))
+"""What ``recipe.json`` has beside the recipe."""
+
 
 class RunError(RuntimeError):
     """A run that cannot be started, continued or read; the message names the mend."""
@@ -55,7 +58,7 @@ class Run:
         newest = checkpoint.latest(self.path)
         if newest is None:
             raise RunError(f"{self.path} has no checkpoint yet: run `bandpass train` on it first")
-        jepa = build_jepa(self.recipe, len(store.channels))
+        jepa = build_jepa(self.recipe, store.shape)
         weights = checkpoint.load_weights(newest)
         try:
             jepa.load_state_dict(weights)
@@ -76,7 +79,7 @@ def create_run(path: Path, recipe: Recipe, store: AnyStore) -> Run:
     run = Run(path, recipe, store.path.resolve(), store.hash)
     if (path / "recipe.json").exists():
         found = open_run(path)
-        differing = _differences(to_dict(found.recipe), to_dict(recipe))
+        differing = differences(to_dict(found.recipe), to_dict(recipe))
         if found.store_hash != store.hash:
             differing.append("store")
         if not differing and found.store_path != run.store_path:
@@ -97,17 +100,45 @@ def open_run(path: Path) -> Run:
     """Open an existing run directory.
 
     Raises:
+        RunError: If it is not one, its recipe cannot be read, or it is a mixed run.
+    """
+    content = content_of(path)
+    if "members" in content:
+        folders = ", ".join(str(path / name) for name in content["members"])
+        raise RunError(f"{path} is a mixed run: take one of its members, {folders}")
+    try:
+        store, store_hash = Path(content.pop("store")), content.pop("store_hash")
+    except (KeyError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    return Run(path, from_dict(content), store, store_hash)
+
+
+def recipe_of(path: Path) -> Recipe:
+    """Read the recipe of a run directory, of a mixed run too.
+
+    Raises:
         RunError: If it is not one, or its recipe cannot be read.
     """
+    content = content_of(path)
+    return from_dict({k: v for k, v in content.items() if k not in BESIDE})
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    """Read ``recipe.json`` of a run as it is: the recipe, and what is beside it."""
     file = path / "recipe.json"
     if not file.exists():
         raise RunError(f"{path} is not a run: it has no recipe.json; `bandpass train` makes runs")
     try:
         content = json.loads(file.read_text())
-        store, store_hash = Path(content.pop("store")), content.pop("store_hash")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{file} cannot be read ({error}): start a new run") from error
-    return Run(path, from_dict(content), store, store_hash)
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(content, dict):
+        raise _unreadable(path, TypeError(f"it holds a {type(content).__name__}"))
+    return content
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(f"{path / 'recipe.json'} cannot be read ({error}): start a new run")
 
 
 def _write_recipe(run: Run) -> None:
@@ -116,12 +147,13 @@ def _write_recipe(run: Run) -> None:
     write_json(run.path / "recipe.json", content)
 
 
-def _differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
+def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return the keys in which two recipes differ, as they are said on the command line."""
     found: list[str] = []
     for key in one.keys() | other.keys():
         a, b = one.get(key), other.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
-            found += _differences(a, b, f"{prefix}{key}.")
+            found += differences(a, b, f"{prefix}{key}.")
         elif (list(a) if isinstance(a, tuple) else a) != (list(b) if isinstance(b, tuple) else b):
             found.append(prefix + key)
     return sorted(found)

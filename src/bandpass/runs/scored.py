@@ -102,7 +102,7 @@ class Scorer:
         return columns | {"embedding": vectors.half().numpy()}
 
     def _load(self, step: int) -> JEPA:
-        jepa = build_jepa(self._run.recipe, len(self._windows.store.channels))
+        jepa = build_jepa(self._run.recipe, self._windows.store.shape)
         try:
             jepa.load_state_dict(self._weights[step]())
         except RuntimeError as error:

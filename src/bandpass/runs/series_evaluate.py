@@ -109,7 +109,7 @@ class _Split:
 def _views(run: Run, store: Store, fit: _Split, test: _Split) -> Iterator[View]:
     """Encode all windows once per model; mean pooling is the first half of mean+std."""
     pretrained = run.load_jepa(store)
-    fresh = build_jepa(run.recipe, len(store.channels)).eval()
+    fresh = build_jepa(run.recipe, store.shape).eval()
     models = {"pretrained": pretrained, "random-init": fresh.to(pretrained.device)}
     control = run.path / CONTROL
     if control.is_dir() and open_run(control).finished:  # else it had a smaller budget

@@ -81,7 +81,7 @@ def write_shadow(run: Run, out: Path, on_windows: Progress) -> Shadow:
     store = run.open_store()
     windows = build_windows(run.recipe, store, "train")
     known = _known(windows, _sample(len(windows), run.recipe.train.seed))
-    fresh = build_jepa(run.recipe, len(store.channels)).state_dict
+    fresh = build_jepa(run.recipe, store.shape).state_dict
     weights = {0: fresh} | {
         checkpoint.step_of(path): lambda path=path: checkpoint.load_weights(path)
         for path in sorted((run.path / "checkpoints").glob("step-*"))

@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from bandpass.curriculum import BandSettings, SurpriseBand
 from bandpass.data import AnyStore, Corpus
 from bandpass.data.atomic import alone
-from bandpass.models import JEPA
+from bandpass.models import JEPA, AnyJEPA
 from bandpass.recipes import Recipe, build_curriculum, build_jepa, build_windows
 from bandpass.recipes.named import control
 from bandpass.runs.run import CONTROL, RunError, create_run
-from bandpass.training import fit, pick_device
+from bandpass.training import Curriculum, fit, pick_device
 from bandpass.training.atomic import write_json
 from bandpass.training.feed import Sampler
 from bandpass.training.log import RunLog
@@ -72,27 +72,49 @@ def _fit(path: Path, recipe: Recipe, store: AnyStore, on_log: OnLog, on_note: On
     # The parts come first: a recipe that cannot be built shall not leave a run directory.
     pick_device(recipe.train.device)
     windows = build_windows(recipe, store, "train")
-    jepa = build_jepa(recipe, len(store.channels))
+    jepa = build_jepa(recipe, store.shape)
     curriculum = build_curriculum(recipe, windows)
     if recipe.train.validate_every:
         curriculum = replace(curriculum, held_out=build_windows(recipe, store, "test"))
     run = create_run(path, recipe, store)
     on_note(expected_slots(recipe, windows, curriculum.sampler))
+    about = {"flops_per_step": flops_per_step(recipe, jepa, windows)}
+    return fit_in(run.path, recipe, (jepa, windows, curriculum), about, on_log)
+
+
+def fit_in(
+    path: Path,
+    recipe: Recipe,
+    parts: tuple[AnyJEPA, Corpus, Curriculum],
+    about: dict[str, Any],
+    on_log: OnLog,
+) -> bool:
+    """Train in a run directory that no other process is training in.
+
+    Args:
+        path: The run directory.
+        recipe: What is trained.
+        parts: Model, training windows and curriculum, as `training.fit` takes them.
+        about: Written into ``environment.json`` beside what is known of any run.
+        on_log: Told of every logged row, with the name of the recipe.
+
+    Returns:
+        Whether the budget is spent.
+
+    Raises:
+        RunError: If another process is training in it.
+    """
+    jepa, windows, curriculum = parts
 
     def busy(pid: str) -> RunError:
         return RunError(f"process {pid} is training in {path}: wait for it or choose another --run")
 
     with alone(path / ".lock", busy):
-        write_json(run.path / "environment.json", _environment(recipe, jepa, windows))
-        done = fit(
-            jepa,
-            windows,
-            curriculum,
-            recipe.train,
-            run.path,
+        write_json(path / "environment.json", _environment(recipe, jepa, windows) | about)
+        return fit(
+            *(jepa, windows, curriculum, recipe.train, path),
             lambda row, log: on_log(recipe.name, row, log),
         )
-    return done
 
 
 def expected_slots(recipe: Recipe, windows: Corpus, sampler: Sampler) -> str:
@@ -133,17 +155,17 @@ def most_slots(natural: float, band: BandSettings) -> float:
     return min(natural + math.sqrt(spread), floored, band.cap * natural)
 
 
-def _environment(recipe: Recipe, jepa: JEPA, windows: Corpus) -> dict[str, Any]:
+def _environment(recipe: Recipe, jepa: AnyJEPA, windows: Corpus) -> dict[str, Any]:
     return {
         "bandpass": importlib.metadata.version("bandpass"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
+        "modality": windows.store.modality,
         "windows": len(windows),
         "parameters": sum(p.numel() for p in jepa.parameters() if p.requires_grad),
         "kappa": recipe.train.steps * recipe.train.batch / len(windows),
-        "flops_per_step": flops_per_step(recipe, jepa, windows),
     }
 
 
@@ -151,7 +173,7 @@ def flops_per_step(recipe: Recipe, jepa: JEPA, windows: Corpus) -> int:
     """Count the floating-point operations of one forward and backward pass of the recipe."""
     batch = windows[[0] * recipe.train.batch]
     with FlopCounterMode(display=False) as counter:
-        output = forward(jepa, batch.values, batch.observed, recipe.train, step=0)
+        output = forward(jepa, batch, recipe.train, step=0)
         (output.prediction + output.grounding).mean().backward()
     jepa.zero_grad(set_to_none=True)
     return counter.get_total_flops()

@@ -1,5 +1,6 @@
 """What a model says of windows that it is not being trained on: embeddings, signals, their cost."""
 
+from bandpass.scoring.answers import answer
 from bandpass.scoring.collect import collect, of_output, teacher_embedding
 from bandpass.scoring.cost import Cost
 from bandpass.scoring.heads import Heads, fit_heads
@@ -15,6 +16,7 @@ __all__ = [
     "ScoringSettings",
     "SlotEncoder",
     "SlowStudent",
+    "answer",
     "collect",
     "fit_heads",
     "of_output",

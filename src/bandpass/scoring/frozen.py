@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from bandpass.data import Batch, Corpus
+from bandpass.data.mixed import apart
 from bandpass.data.schedule.store import MODALITY
 from bandpass.evaluation import raw_features
 from bandpass.models import JEPA, MASKS, Mask
@@ -33,10 +34,11 @@ def default_pooling(modality: str) -> str:
     return "mean+std+max" if modality == MODALITY else "mean+std"
 
 
-def batches(windows: Corpus, ids: np.ndarray) -> Iterator[Batch]:
-    """Gather windows in the order of ``ids``, a bounded number at a time."""
-    for start in range(0, len(ids), BATCH):
-        yield windows[ids[start : start + BATCH]]
+def batches(windows: Corpus, ids: np.ndarray, most: int = BATCH) -> Iterator[Batch]:
+    """Gather windows in the order of ``ids``, at most so many at a time, and of one part."""
+    for some in apart(windows, ids):
+        for start in range(0, len(some), most):
+            yield windows[some[start : start + most]]
 
 
 def embed_windows(
@@ -58,7 +60,8 @@ def foresee_windows(jepa: JEPA, windows: Corpus, ids: np.ndarray) -> np.ndarray:
     found = []
     for batch in batches(windows, ids):
         mask = _future_mask(jepa, len(batch.values)).to(device)
-        hidden = jepa.foresee(batch.values.to(device), batch.observed.to(device), mask)
+        batch = batch.to(device)
+        hidden = jepa.foresee(batch.values, batch.observed, mask, batch.context)
         found.append(hidden.float().mean(dim=1).cpu().numpy())
     return np.concatenate(found)
 
@@ -78,12 +81,12 @@ def _pooled(
 
 def past_rows(time: int, patch: int) -> int:
     """Rows of a window of ``time`` rows that the future mask leaves visible."""
-    mask: Mask = MASKS["future"](1, time // patch, FUTURE, Generator())
+    mask: Mask = MASKS["future"](1, (time // patch,), FUTURE, Generator())
     return patch * mask.context.shape[1]
 
 
 def _future_mask(jepa: JEPA, batch: int) -> Mask:
-    return MASKS["future"](batch, jepa.tokens, FUTURE, Generator())
+    return MASKS["future"](batch, jepa.grid, FUTURE, Generator())
 
 
 def raw_windows(windows: Corpus, ids: np.ndarray, rows: slice = slice(None)) -> np.ndarray:

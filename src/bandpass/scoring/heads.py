@@ -99,10 +99,10 @@ def fit_heads(
     optimizer = torch.optim.AdamW(heads.parameters(), lr=lr, weight_decay=0.0)
     generator = torch.Generator().manual_seed(seed)
     for batch in batches:
-        mask = MASKS["span"](len(batch.values), jepa.tokens, mask_ratio, generator)
+        mask = MASKS["span"](len(batch.values), jepa.grid, mask_ratio, generator).to(jepa.device)
+        on = batch.to(jepa.device)
         with torch.no_grad():
-            values, observed = batch.values.to(jepa.device), batch.observed.to(jepa.device)
-            output = jepa(values, observed, mask.to(jepa.device))
+            output = jepa(on.values, on.observed, mask, context=on.context)
         optimizer.zero_grad(set_to_none=True)
         heads.loss(output, torch.as_tensor(batch.draw)).backward()
         optimizer.step()

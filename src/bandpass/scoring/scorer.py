@@ -19,14 +19,14 @@ class Scorer:
 
     def __init__(self, jepa: JEPA, batch: Batch, settings: ScoringSettings, aids: Aids) -> None:
         self.jepa, self.settings, self.aids, self.cost = jepa, settings, aids, aids.cost
-        self.values = batch.values.to(jepa.device)
-        self.observed = batch.observed.to(jepa.device)
+        batch = batch.to(jepa.device)
+        self.values, self.observed, self.context = batch.values, batch.observed, batch.context
 
     def mask(self, number: int) -> Mask:
         """One mask for all windows, the same at every call, thinned to what is kept."""
         settings, jepa = self.settings, self.jepa
         generator = Generator().manual_seed(settings.seed * 1_000_003 + number)
-        mask = MASKS[settings.mask](1, jepa.tokens, settings.mask_ratio, generator)
+        mask = MASKS[settings.mask](1, jepa.grid, settings.mask_ratio, generator)
         visible, hidden = (
             index[:, spread(index.shape[1], settings.keep)].expand(len(self.values), -1)
             for index in (mask.context, mask.target)
@@ -39,7 +39,7 @@ class Scorer:
         seen = mask.context.shape[1] + mask.target.shape[1]
         self.cost.teacher(jepa, len(self.values), seen if sparse else jepa.tokens, self.jepa)
         self.cost.student(jepa, mask, self.jepa)
-        return jepa(self.values, self.observed, mask, sparse=sparse)
+        return jepa(self.values, self.observed, mask, sparse=sparse, context=self.context)
 
     def weigh(self, prediction: Tensor, grounding: Tensor) -> Tensor:
         """(B,) what the training minimises."""
@@ -58,18 +58,19 @@ class Scorer:
             other = self.forward(jepa, mask)
             return self.weigh(other.prediction, other.grounding)
         self.cost.student(jepa, mask)
-        features = jepa.foresee(self.values, self.observed, mask)
+        features = jepa.foresee(self.values, self.observed, mask, self.context)
         grounding = jepa.ground(features, self.values, self.observed, mask)
         if output.foreseen is None:
             return self.weigh(torch.zeros_like(grounding), grounding)
-        errors = jepa.compare(features, take(output.normal, mask.target))[1]
+        wanted = jepa.want(take(output.normal, mask.target), self.context)
+        errors = jepa.compare(features, wanted)[1]
         return self.weigh(errors.mean(dim=1), grounding)
 
     def slow_losses(self, output: Output) -> Tensor:
         """(B,) losses of the slow weights under the mask and target of ``output``."""
         slow = _aid(self.aids.slow, "slow_losses", "slow=SlowStudent(jepa), updated as it trained")
         self.cost.student(self.jepa, output.mask)
-        return self.weigh(*slow.losses(self.values, self.observed, output))
+        return self.weigh(*slow.losses(self.values, self.observed, output, self.context))
 
     def head_predictions(self, output: Output) -> Tensor:
         """(H, B, N, D) what the heads make of the predictor's features."""

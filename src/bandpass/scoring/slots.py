@@ -12,7 +12,7 @@ from torch import Tensor
 from bandpass.data import DataError
 from bandpass.data.schedule.store import MODALITY
 from bandpass.data.schedule.tokens import AMOUNTS, EMPTY, FLAGS, RUN, SCALE, SLOTS, dense
-from bandpass.models import JEPA, Mask
+from bandpass.models import JEPA, Mask, TextJEPA
 from bandpass.scoring.frozen import BATCH, POOLINGS, default_pooling
 
 
@@ -33,6 +33,8 @@ class SlotEncoder:
     def __init__(self, jepa: JEPA) -> None:
         if not jepa.settings.latent:
             raise DataError("a model without latent targets foresees nothing: train model.latent")
+        if isinstance(jepa, TextJEPA):
+            raise DataError("a model of answers foresees no slots: train another model.target")
         self._jepa = jepa.eval()
         self.patch, self.dim = jepa.settings.encoder.patch, jepa.settings.encoder.dim
 

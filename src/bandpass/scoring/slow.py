@@ -33,16 +33,20 @@ class SlowStudent(nn.Module):
         torch._foreach_lerp_(slow, fast, 1 - momentum)
 
     @torch.no_grad()
-    def losses(self, values: Tensor, observed: Tensor, output: Output) -> tuple[Tensor, Tensor]:
+    def losses(
+        self, values: Tensor, observed: Tensor, output: Output, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return (batch,) latent and grounding losses under the mask and target of ``output``.
 
         Args:
             values: (batch, time, channels), 0 where missing.
             observed: (batch, time, channels), False where missing.
             output: What the JEPA itself made of the same windows.
+            context: What beside the windows it needed.
         """
-        features = self.student.foresee(values, observed, output.mask)
+        features = self.student.foresee(values, observed, output.mask, context)
         grounding = self.student.ground(features, values, observed, output.mask)
         if output.foreseen is None:
             return torch.zeros_like(grounding), grounding
-        return self.student.compare(features, output.wanted)[1].mean(dim=1), grounding
+        wanted = self.student.want(output.wanted, context)
+        return self.student.compare(features, wanted)[1].mean(dim=1), grounding

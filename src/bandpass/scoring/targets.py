@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Generator
 
-from bandpass.data import Corpus
+from bandpass.data import Corpus, DataError
 from bandpass.evaluation import Estimate, block_groups, fit_ridge
 from bandpass.evaluation.agreement import agreement_table
-from bandpass.models import JEPA, MASKS, TARGETS, EMATeacher, Mask
+from bandpass.models import JEPA, MASKS, TARGETS, EMATeacher, Mask, TextJEPA
 from bandpass.models.encoder import take
 from bandpass.scoring.frozen import batches
 
@@ -61,6 +61,8 @@ def target_surprise(
     Returns:
         (n,) float64 scores by the name of the target.
     """
+    if isinstance(jepa, TextJEPA):
+        raise DataError("a model of answers foresees no tokens: take one of another model.target")
     half = np.unique(groups, return_inverse=True)[1].reshape(-1) % 2
     if not half.any():
         raise ValueError("all windows are of one group: two halves need at least two")
@@ -77,7 +79,7 @@ def _hidden_tokens(
     jepa: JEPA, windows: Corpus, ids: np.ndarray, mask_ratio: float, seed: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """(n, N, width) features of the hidden tokens, and (n, N, D) of each target."""
-    one = MASKS["span"](1, jepa.tokens, mask_ratio, Generator().manual_seed(seed))
+    one = MASKS["span"](1, jepa.grid, mask_ratio, Generator().manual_seed(seed))
     teacher = jepa.target.encoder if isinstance(jepa.target, EMATeacher) else jepa.encoder
     built = {
         name: build(teacher).to(jepa.device)

@@ -12,9 +12,10 @@ from bandpass.curriculum.pool import CandidatePool
 from bandpass.data import Batch, Corpus
 from bandpass.data.batch import Ids
 from bandpass.data.ingest import Ingest
-from bandpass.models import JEPA, Output, pool
+from bandpass.models import JEPA, AnyJEPA, Output, pool
 from bandpass.models.targets import SameEncoder
 from bandpass.scoring.collect import Aids, collect, of_output
+from bandpass.scoring.cost import Cost
 from bandpass.scoring.heads import Heads
 from bandpass.scoring.novelty import Novelty
 from bandpass.scoring.slow import SlowStudent
@@ -68,7 +69,7 @@ class Feed:
     def __init__(
         self,
         sampler: Sampler,
-        jepa: JEPA,
+        jepa: AnyJEPA,
         windows: Corpus,
         settings: TrainSettings,
         plan: Plan = Plan(),
@@ -76,14 +77,19 @@ class Feed:
         self.sampler, self.windows = sampler, windows
         self.settings, self.plan = settings, plan
         self.score = SCORES[plan.score]
-        self.aids = Aids()
+        self.cost = Cost()
         needs = set(self.score.needs)
-        if "slow_losses" in needs or plan.gate:
-            self.aids.slow = SlowStudent(jepa)
-        self._optimizer: torch.optim.Optimizer | None = None
-        if needs & BY_HEADS:
-            self.aids.heads = Heads(jepa, seed=settings.seed)
-            self._optimizer = torch.optim.AdamW(self.aids.heads.parameters(), lr=HEADS_LR)
+        slow = "slow_losses" in needs or plan.gate
+        self._aids = [
+            Aids(
+                slow=SlowStudent(member) if slow else None,
+                heads=Heads(member, seed=settings.seed) if needs & BY_HEADS else None,
+                cost=self.cost,
+            )
+            for member in jepa.members
+        ]
+        heads = [weight for aids in self._aids if aids.heads for weight in aids.heads.parameters()]
+        self._optimizer = torch.optim.AdamW(heads, lr=HEADS_LR) if heads else None
         self._pool: CandidatePool | None = None
         if settings.pool > 1:
             self._pool = CandidatePool(settings.batch, settings.pool, seed=settings.seed)
@@ -104,14 +110,13 @@ class Feed:
             tokens = jepa.target(jepa.encoder, values, observed)
         reusable = not isinstance(jepa.target, SameEncoder)  # which needs the gradient
         more = len(draw) - self.settings.batch if reusable else len(draw)
-        self.aids.cost.windows += len(draw)
-        self.aids.cost.teacher(jepa, more, jepa.tokens)
+        self.cost.windows += len(draw)
+        self.cost.teacher(jepa, more, jepa.tokens)
         scores = self._novelty(pool(jepa.target.normalise(tokens)))
         kept, places = self._pool.keep(draw, scores.numpy(), factor=self._factor(draw.number))
         self.sampler.narrow(kept)
         chosen = torch.from_numpy(places)
-        narrowed = Batch(batch.values[chosen], batch.observed[chosen], kept)
-        return narrowed, tokens[chosen.to(tokens.device)] if reusable else None
+        return batch.chosen(chosen, kept), tokens[chosen.to(tokens.device)] if reusable else None
 
     def weigh(self, jepa: JEPA, batch: Batch, losses: Tensor, output: Output) -> Tensor:
         """Report a batch to the sampler; returns its weighted loss, a scalar in the graph."""
@@ -132,28 +137,31 @@ class Feed:
 
     def follow(self, jepa: JEPA, batch: Batch, output: Output) -> None:
         """Let the slow student and the heads learn from the step that was just made."""
-        if self.aids.slow is not None:
-            self.aids.slow.update(jepa, SLOW_MOMENTUM)
-        if self.aids.heads is not None and self._optimizer is not None:
+        aids = self._aids[batch.part]
+        if aids.slow is not None:
+            aids.slow.update(jepa, SLOW_MOMENTUM)
+        if aids.heads is not None and self._optimizer is not None:
             ids = torch.as_tensor(list(batch.draw), device=jepa.device)
             self._optimizer.zero_grad(set_to_none=True)
-            self.aids.heads.loss(output, ids).backward()
+            aids.heads.loss(output, ids).backward()
             self._optimizer.step()
 
     @torch.no_grad()
-    def refresh(self, jepa: JEPA, step: int) -> None:
+    def refresh(self, mixed: AnyJEPA, step: int) -> None:
         """Every ``rescore_every`` steps, score a batch of the windows that need it most."""
         every = self.settings.rescore_every
         if not every or step % every or not isinstance(self.sampler, SurpriseBand):
             return
         ids = self.sampler.stale(self.settings.batch)
         batch = self.windows[ids]
+        jepa = mixed.members[batch.part]
         mask = shared_mask(jepa, len(ids), self.settings, step)
-        self.aids.cost.windows += len(ids)
-        self.aids.cost.teacher(jepa, len(ids), jepa.tokens)
-        self.aids.cost.student(jepa, mask)
+        self.cost.windows += len(ids)
+        self.cost.teacher(jepa, len(ids), jepa.tokens)
+        self.cost.student(jepa, mask)
         with autocast(jepa, self.settings):
-            output = jepa(batch.values.to(jepa.device), batch.observed.to(jepa.device), mask)
+            batch = batch.to(jepa.device)
+            output = jepa(batch.values, batch.observed, mask, context=batch.context)
         needs = set(self.score.needs)
         if self.plan.gate:
             needs |= {"slow_losses", "mask_losses"}
@@ -172,7 +180,7 @@ class Feed:
         parts = {"sampler": self.sampler, "novelty": self._novelty, **self._learners()}
         if self._pool is not None:
             parts["pool"] = self._pool
-        cost = [self.aids.cost.windows, self.aids.cost.forwards]
+        cost = [self.cost.windows, self.cost.forwards]
         return {"cost": cost, **{name: part.state_dict() for name, part in parts.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -183,10 +191,13 @@ class Feed:
             part.load_state_dict(state[name])
         if self._pool is not None:
             self._pool.load_state_dict(state["pool"])
-        self.aids.cost.windows, self.aids.cost.forwards = state["cost"]
+        self.cost.windows, self.cost.forwards = state["cost"]
 
     def _learners(self) -> dict[str, Any]:
-        found = {"slow": self.aids.slow, "heads": self.aids.heads, "optimizer": self._optimizer}
+        found: dict[str, Any] = {}
+        for number, aids in enumerate(self._aids):
+            found |= {f"slow{number}": aids.slow, f"heads{number}": aids.heads}
+        found["optimizer"] = self._optimizer
         return {name: part for name, part in found.items() if part is not None}
 
     def _factor(self, number: int) -> float:
@@ -203,7 +214,8 @@ class Feed:
         if needs <= FREE | BY_ID:
             signals = of_output(output, losses)
         else:
-            signals = collect(jepa, batch, needs - BY_ID, scoring(self.settings), self.aids, output)
+            aids = self._aids[batch.part]
+            signals = collect(jepa, batch, needs - BY_ID, scoring(self.settings), aids, output)
             signals = replace(signals, losses=losses)  # on the scale of today's schedule
         ingest = self.plan.ingest
         if ingest is not None and needs & BY_ID:

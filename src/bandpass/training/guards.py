@@ -19,7 +19,7 @@ from bandpass.data import Corpus
 from bandpass.evaluation import coverage, effective_rank, fit_ridge, positive_pairs, regime_geometry
 from bandpass.evaluation.rare_events import Curve, average_precision
 from bandpass.losses import collapse_terms
-from bandpass.models import JEPA
+from bandpass.models import JEPA, AnyJEPA
 from bandpass.scoring.frozen import batches, embed_windows, mean_rows
 from bandpass.training.feed import Plan, Sampler
 from bandpass.training.log import RunLog
@@ -28,6 +28,7 @@ from bandpass.training.settings import TrainSettings
 
 WATCHED, DRAWN = 512, 256
 TAIL, NORMAL = 0.2, 0.5  # most and least surprising shares of the watched windows
+LEAST = 1e-12  # loss: some windows have none, and logs are taken
 FEWEST = 8  # windows of a bucket from which on its shape says anything
 LEAST_EVENTS = 4
 SINGLE = ("rank", "coverage", "similarity", "position", "sample", "scale", "retention", "tail")
@@ -78,9 +79,9 @@ class Watch:
         every = self.settings.guard_every
         return every > 0 and step >= self._start and (step - self._start) % every == 0
 
-    def act(self, step: int, jepa: JEPA, log: RunLog) -> None:
+    def act(self, step: int, jepa: AnyJEPA, log: RunLog) -> None:
         """Read, decide, hold the band back, reweigh the buckets, and log all of it."""
-        reading, covered = self.read(jepa)
+        reading, covered = self.read(jepa.members[0])
         decision = self.guards.judge(reading)
         multiple = self.balance.update(reading.losses)
         if isinstance(self.sampler, SurpriseBand):
@@ -153,15 +154,16 @@ class Watch:
         tokens: list[np.ndarray] = []
         raw: list[np.ndarray] = []
         for batch in batches(self.windows, self.ids):
-            output = forward(jepa, batch.values, batch.observed, self.settings, step=0)
-            losses.append(window_losses(output, self.settings, step=0).double().cpu().numpy())
+            output = forward(jepa, batch, self.settings, step=0)
+            found = window_losses(output, self.settings, step=0).double()
+            losses.append(found.clamp(min=LEAST).cpu().numpy())
             seen = jepa.embed(batch.values.to(jepa.device), batch.observed.to(jepa.device))
             tokens.append(seen.float().cpu().numpy())
             raw.append(mean_rows(batch.values, batch.observed))
-        found = np.concatenate(losses), np.concatenate(tokens), np.concatenate(raw)
-        if not all(np.isfinite(part).all() for part in found[:2]):
+        parts = np.concatenate(losses), np.concatenate(tokens), np.concatenate(raw)
+        if not all(np.isfinite(part).all() for part in parts[:2]):
             raise FloatingPointError("losses or tokens of the watched windows are not finite")
-        return found
+        return parts
 
     def _probe(self, jepa: JEPA) -> float:
         """Average precision of a linear probe for events, fitted on half the labelled windows."""

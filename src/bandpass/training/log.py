@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from bandpass.curriculum import SurpriseBand
 from bandpass.data import Corpus
 from bandpass.training.atomic import write_table
+from bandpass.training.feed import Sampler
 
 NATURAL_SAMPLE = 20_000
 
@@ -31,6 +33,7 @@ class RunLog:
             sample = np.random.default_rng(seed).choice(len(windows), NATURAL_SAMPLE, replace=False)
         self.natural = {name: float(count) / len(sample) for name, count in self._count(sample)}
         self.drawn = dict.fromkeys(self.natural, 0)
+        self.times = np.zeros(len(windows), np.int32)
         self._uncounted: list[int] = []
 
     def count(self, draw: list[int]) -> None:
@@ -40,6 +43,7 @@ class RunLog:
     def _settle(self) -> None:
         """Look the classes of many batches up at once: one by one it would slow every step."""
         if self._uncounted:
+            np.add.at(self.times, self._uncounted, 1)
             for name, count in self._count(np.asarray(self._uncounted)):
                 self.drawn[name] = self.drawn.get(name, 0) + count
             self._uncounted = []
@@ -98,10 +102,26 @@ class RunLog:
         self._settle()
         drawn = [[kind, name, count] for (kind, name), count in self.drawn.items()]
         band = [{name: torch.from_numpy(b[name]) for name in b} for b in self.band]
-        return {"tables": self.tables, "band": band, "drawn": drawn}
+        times = torch.tensor(self.times)
+        return {"tables": self.tables, "band": band, "drawn": drawn, "times": times}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue the tables of an interrupted run."""
         self.tables = state["tables"]
         self.band = [{name: b[name].numpy() for name in b} for b in state["band"]]
         self.drawn = {(kind, name): count for kind, name, count in state["drawn"]}
+        self.times = state["times"].numpy()
+
+
+def write_windows(run: Path, times: np.ndarray, sampler: Sampler) -> None:
+    """Write ``windows.parquet``: row i is window i, how often it was drawn and its last log-score.
+
+    Args:
+        run: The run directory.
+        times: (n,) int32 draws of each window.
+        sampler: Only a surprise band remembers scores; NaN for others, and where none was seen.
+    """
+    scores = np.full(len(times), np.nan, np.float32)
+    if isinstance(sampler, SurpriseBand):
+        scores = sampler.score(np.arange(len(times))).astype(np.float32)
+    write_table(run / "windows.parquet", {"drawn": times, "score": scores})

@@ -16,12 +16,12 @@ from bandpass.curriculum import SurpriseBand
 from bandpass.data import Batch, Corpus, as_is
 from bandpass.evaluation import rankme
 from bandpass.losses import collapse_terms, collapse_warning
-from bandpass.models import JEPA
+from bandpass.models import AnyJEPA
 from bandpass.training import checkpoint
 from bandpass.training.feed import Feed, Plan, Sampler
 from bandpass.training.guards import Watch
 from bandpass.training.interrupt import interruptible
-from bandpass.training.log import RunLog
+from bandpass.training.log import RunLog, write_windows
 from bandpass.training.quarantine import read_review, write_quarantine
 from bandpass.training.settings import TrainSettings
 from bandpass.training.step import StepResult, parameter_groups, train_step
@@ -54,7 +54,7 @@ class Curriculum:
 
 
 def fit(
-    jepa: JEPA,
+    jepa: AnyJEPA,
     windows: Corpus,
     curriculum: Curriculum,
     settings: TrainSettings,
@@ -117,7 +117,7 @@ class _State:
     """Everything that a run changes and a checkpoint holds."""
 
     def __init__(
-        self, jepa: JEPA, windows: Corpus, curriculum: Curriculum, settings: TrainSettings
+        self, jepa: AnyJEPA, windows: Corpus, curriculum: Curriculum, settings: TrainSettings
     ) -> None:
         self.jepa = jepa.to(pick_device(settings.device)).train()
         self.settings = settings
@@ -151,6 +151,7 @@ class _State:
         state = {"step": step} | {name: part.state_dict() for name, part in self._parts().items()}
         # Tables first: a kill before the last checkpoint repeats it, one after it would not.
         self.log.write(run)
+        write_windows(run, self.log.times, self.feed.sampler)
         write_quarantine(run, self.log.windows, self.feed.sampler)
         checkpoint.save(run, step, self.jepa.state_dict(), state, self.settings.milestones)
 
@@ -227,7 +228,7 @@ def _row(
         "collapse_scale": float(terms.scale),
         "rank": rankme(result.tokens.float().mean(dim=1).cpu().numpy()),
         "warning": collapse_warning(terms),
-        "scoring_forwards": feed.aids.cost.forwards,
+        "scoring_forwards": feed.cost.forwards,
         **_band_row(feed.sampler),
     }
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
+from bandpass.data import Batch
 from bandpass.models import JEPA, MASKS, Mask, Output
 from bandpass.scoring.collect import ScoringSettings
 from bandpass.training.lr_schedule import linear
@@ -11,8 +12,7 @@ from bandpass.training.settings import TrainSettings
 
 def forward(
     jepa: JEPA,
-    values: Tensor,
-    observed: Tensor,
+    batch: Batch,
     settings: TrainSettings,
     step: int,
     tokens: Tensor | None = None,
@@ -21,18 +21,17 @@ def forward(
 
     Args:
         jepa: The model.
-        values: (B, time, channels).
-        observed: (B, time, channels).
+        batch: B windows.
         settings: Masks and precision.
         step: With the seed it determines the masks.
         tokens: The target's view of the windows, if it is known already.
     """
-    device = jepa.device
+    batch = batch.to(jepa.device)
     strategy = MASKS[settings.masks[step % len(settings.masks)]]
     generator = step_generator(settings, step)
-    mask = strategy(len(values), jepa.tokens, settings.mask_ratio, generator).to(device)
+    mask = strategy(len(batch.values), jepa.grid, settings.mask_ratio, generator).to(jepa.device)
     with autocast(jepa, settings):
-        return jepa(values.to(device), observed.to(device), mask, tokens=tokens)
+        return jepa(batch.values, batch.observed, mask, tokens=tokens, context=batch.context)
 
 
 def window_losses(output: Output, settings: TrainSettings, step: int) -> Tensor:
@@ -48,7 +47,7 @@ def window_losses(output: Output, settings: TrainSettings, step: int) -> Tensor:
 def shared_mask(jepa: JEPA, windows: int, settings: TrainSettings, step: int) -> Mask:
     """One mask for all windows, so that none scores low for an easy one."""
     strategy = MASKS[settings.masks[step % len(settings.masks)]]
-    mask = strategy(1, jepa.tokens, settings.mask_ratio, step_generator(settings, step))
+    mask = strategy(1, jepa.grid, settings.mask_ratio, step_generator(settings, step))
     shared = Mask(mask.context.expand(windows, -1), mask.target.expand(windows, -1))
     return shared.to(jepa.device)
 

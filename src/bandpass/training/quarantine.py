@@ -15,7 +15,6 @@ from bandpass.training.atomic import write_json, write_table
 from bandpass.training.feed import Sampler
 
 DRAWN, CHANNELS = 24, 4
-AT_ONCE = 512
 TABLE, REVIEW = "quarantine.parquet", "released.json"
 
 
@@ -79,7 +78,7 @@ def write_quarantine(run: Path, windows: Corpus, sampler: Sampler) -> None:
         (run / TABLE).unlink(missing_ok=True)
         return
     held.sort(key=_by_extremity)
-    ids = np.array([entry.id for entry in held])
+    places, starts = windows.locate(np.array([entry.id for entry in held]))
     rows = [
         {
             "id": entry.id,
@@ -89,34 +88,24 @@ def write_quarantine(run: Path, windows: Corpus, sampler: Sampler) -> None:
             "z": entry.z,
             "visits": entry.visits,
             "step": entry.step,
-            "channel": windows.store.channels[channel],
+            **_signals(windows, entry.id, drawn=place < DRAWN),
         }
-        for entry, series, start, channel in zip(
-            held,
-            *(part.tolist() for part in (*windows.locate(ids), _loudest(windows, ids))),
-            strict=True,
+        for place, (entry, series, start) in enumerate(
+            zip(held, places.tolist(), starts.tolist(), strict=True)
         )
     ]
-    for place, row in enumerate(rows):
-        row |= _signals(windows, row["id"]) if place < DRAWN else {"channels": [], "values": []}
     write_table(run / TABLE, rows)
 
 
-def _loudest(windows: Corpus, ids: np.ndarray) -> np.ndarray:
-    """Channel with the largest absolute value in each window, (B,)."""
-    parts = [
-        windows[ids[first : first + AT_ONCE]].values.abs().amax(dim=1).argmax(dim=1).numpy()
-        for first in range(0, len(ids), AT_ONCE)
-    ]
-    return np.concatenate(parts)
-
-
-def _signals(windows: Corpus, window: int) -> dict[str, Any]:
-    values = windows[[window]].values[0].numpy()
-    most = np.argsort(-np.abs(values).max(axis=0))[:CHANNELS]
+def _signals(windows: Corpus, window: int, *, drawn: bool) -> dict[str, Any]:
+    """Loudest channel of a window; with its few loudest ones, whole, if it is to be drawn."""
+    names, values = windows.look(window)
+    most = np.argsort(-np.abs(values).max(axis=0), kind="stable")[:CHANNELS]
+    shown = most if drawn else most[:0]
     return {
-        "channels": [windows.store.channels[channel] for channel in most],
-        "values": [values[:, channel].tolist() for channel in most],
+        "channel": names[most[0]],
+        "channels": [names[channel] for channel in shown],
+        "values": [values[:, channel].tolist() for channel in shown],
     }
 
 

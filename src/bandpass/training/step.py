@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bandpass.curriculum import Draw
 from bandpass.data import Batch
 from bandpass.losses import REGULARISERS
-from bandpass.models import JEPA
+from bandpass.models import AnyJEPA
 from bandpass.training.feed import Feed
 from bandpass.training.lr_schedule import cosine, warmup_cosine
 from bandpass.training.passes import forward, step_generator, window_losses
@@ -41,7 +41,7 @@ class StepResult:
 
 
 def train_step(
-    jepa: JEPA,
+    jepa: AnyJEPA,
     batch: Batch,
     feed: Feed,
     optimizer: torch.optim.Optimizer,
@@ -61,9 +61,10 @@ def train_step(
     Raises:
         FloatingPointError: If no loss is finite.
     """
-    batch, tokens = feed.narrow(jepa, batch)
-    output = forward(jepa, batch.values, batch.observed, settings, step, tokens)
-    loss = feed.weigh(jepa, batch, window_losses(output, settings, step), output)
+    member = jepa.members[batch.part]
+    batch, tokens = feed.narrow(member, batch)
+    output = forward(member, batch, settings, step, tokens)
+    loss = feed.weigh(member, batch, window_losses(output, settings, step), output)
     # The same-encoder target sees every position of every window; a teacher has no gradient.
     tokens = output.tokens if output.tokens.requires_grad else output.visible
     regulariser = regularise(tokens, feed.buckets(batch.draw), settings, step)
@@ -79,8 +80,8 @@ def train_step(
     optimizer.step()
     fraction = step / settings.steps
     momentum = cosine(fraction, start=settings.momentum, end=settings.final_momentum)
-    jepa.target.update(jepa.encoder, momentum, output.tokens.detach())
-    feed.follow(jepa, batch, output)
+    member.target.update(member.encoder, momentum, output.tokens.detach())
+    feed.follow(member, batch, output)
 
     return StepResult(
         loss=loss.detach(),

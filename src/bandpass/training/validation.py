@@ -1,12 +1,11 @@
 """The loss on held-out windows while a run trains; it has no part in the training."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 
-from bandpass.data import Batch, Corpus
-from bandpass.models import JEPA
+from bandpass.data import Corpus
+from bandpass.models import AnyJEPA
+from bandpass.scoring.frozen import batches
 from bandpass.training.passes import forward, window_losses
 from bandpass.training.settings import TrainSettings
 
@@ -34,18 +33,14 @@ class Validation:
         self.ids = np.sort(generator.choice(len(windows), count, replace=False))
 
     @torch.no_grad()
-    def __call__(self, jepa: JEPA, step: int) -> float:
+    def __call__(self, jepa: AnyJEPA, step: int) -> float:
         """Mean loss of the windows, with the weights that the terms of the loss have at ``step``.
 
         Masks are those of steps after the budget: training never draws them.
         """
         total = 0.0
-        for number, batch in enumerate(self._batches()):
+        for number, batch in enumerate(batches(self.windows, self.ids, _BATCH)):
             place = self.settings.steps + number
-            output = forward(jepa, batch.values, batch.observed, self.settings, place)
+            output = forward(jepa.members[batch.part], batch, self.settings, place)
             total += float(window_losses(output, self.settings, step).sum())
         return total / len(self.ids)
-
-    def _batches(self) -> Iterator[Batch]:
-        for start in range(0, len(self.ids), _BATCH):
-            yield self.windows[self.ids[start : start + _BATCH]]

@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 
 from bandpass.cli.commands import app
 from bandpass.data import open_store
+from bandpass.evaluation.schedules import HOURLY, PRETRAINED, RANDOM, RAW, RAW_PATCH
 from bandpass.recipes import Recipe
+from bandpass.recipes.named import control
 from bandpass.report import write_report
 from bandpass.runs import RunError, evaluate, train
+from bandpass.runs.run import CONTROL
 from bandpass.runs.schedule import evaluate as module
-from bandpass.runs.schedule.encoders import HOURLY, PRETRAINED, RANDOM, RAW
 from bandpass.runs.schedule.losses import TRAINED, measure
 from bandpass.runs.schedule.probes import PROBES, probe_table
 
@@ -85,6 +87,20 @@ def test_a_run_without_latents_is_probed_all_the_same(
     assert evaluate(path)
     assert not (path / "losses.parquet").exists()
     assert "Frozen probes" in write_report(path).read_text()
+
+
+@pytest.mark.usefixtures("few_probes")
+def test_a_finished_raw_patch_control_is_asked_too(
+    tmp_path: Path, run: Path, store: Path, recipe: Callable[..., Recipe]
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(run, path)
+    assert train(control(recipe()), open_store(store), path / CONTROL, with_control=False)
+    assert {RAW_PATCH, PRETRAINED} <= {row["encoder"] for row in evaluate(path)}
+    assert f">{RAW_PATCH}</th>" in write_report(path).read_text()
+    shutil.rmtree(path / CONTROL / "checkpoints")  # as if it had been stopped
+    assert RAW_PATCH not in {row["encoder"] for row in evaluate(path)}
+    assert f">{RAW_PATCH}</th>" not in write_report(path).read_text()
 
 
 @pytest.mark.usefixtures("few_probes")

@@ -12,8 +12,9 @@ from bandpass.data import open_store
 from bandpass.data.schedule.store import ACTOR_DAY, RECORD_WINDOW, ScheduleStore
 from bandpass.data.schedule.tokens import FEATURES
 from bandpass.data.schedule.windows import ScheduleCut, ScheduleWindows
-from bandpass.runs.schedule.encoders import HOURLY, RANDOM, RAW, raw, raw_hourly
-from bandpass.runs.schedule.probes import PROBES, REPLACED, probe_table
+from bandpass.evaluation.schedules import HOURLY, RANDOM, RAW, REPLACED
+from bandpass.runs.schedule.encoders import raw, raw_hourly
+from bandpass.runs.schedule.probes import PROBES, probe_table
 from bandpass.runs.schedule.readout import binary, regression, retrieval
 from bandpass.runs.schedule.sample import DAYS_OF_ONE, draw_all, draw_days, draw_records
 

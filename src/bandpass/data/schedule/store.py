@@ -67,6 +67,11 @@ class ScheduleStore:
         return list(FEATURES)
 
     @property
+    def shape(self) -> tuple[int]:
+        """Of a slot: (features,)."""
+        return (len(FEATURES),)
+
+    @property
     def datasets(self) -> list[str]:
         """Dataset names in the order of ``windows["dataset"]``."""
         return [entry["name"] for entry in self.manifest["datasets"]]

@@ -8,6 +8,8 @@ import torch
 from torch.utils.data import Dataset
 
 from bandpass.data.batch import Batch, Ids
+from bandpass.data.captions import Captions
+from bandpass.data.corpus import Corpus
 from bandpass.data.schedule import splits
 from bandpass.data.schedule.record import UNDATED
 from bandpass.data.schedule.store import KINDS, RECORD_WINDOW, ScheduleStore
@@ -74,8 +76,9 @@ class ScheduleWindows(Dataset[Batch]):
     """
 
     length = stride = SLOTS
-    sensed = False
+    parts: tuple[Corpus, ...] = ()
     bucket_kinds = BUCKETS
+    captions: Captions | None = None
 
     def __init__(
         self, store: ScheduleStore, split: str | None, cut: ScheduleCut = ScheduleCut()
@@ -103,7 +106,9 @@ class ScheduleWindows(Dataset[Batch]):
             raise IndexError(f"a window of {given} is not in 0 .. {len(self) - 1}")
         values = torch.empty(len(given), SLOTS, len(FEATURES))
         self.store.tokens(self.rows[given], values.numpy())
-        return Batch(values, torch.ones(1, 1, 1, dtype=torch.bool).expand_as(values), ids)
+        observed = torch.ones(1, 1, 1, dtype=torch.bool).expand_as(values)
+        context = None if self.captions is None else self.captions(ids)
+        return Batch(values, observed, ids, context=context)
 
     @property
     def cut(self) -> tuple[object, ...]:
@@ -112,6 +117,18 @@ class ScheduleWindows(Dataset[Batch]):
         names = sorted(own.datasets)
         how = (own.split, own.split_seed, own.timeless, own.whole_days)
         return (self.split, own.kind, names, *how)
+
+    def sketch(self, ids: Ids) -> Batch:
+        """The windows themselves."""
+        return self[ids]
+
+    def look(self, window: int) -> tuple[list[str], np.ndarray]:
+        """Names and (length, channels) values of what a person is shown of a window."""
+        return self.store.channels, self.sketch([window]).values[0].numpy()
+
+    def judge(self) -> tuple[np.ndarray, np.ndarray]:
+        """No suspicion: what nobody measured cannot be a sensor's fault."""
+        return np.zeros(len(self), np.float32), np.zeros(len(self), np.uint8)
 
     def about(self, ids: Ids | None = None) -> np.ndarray:
         """(B,) of ``store.WINDOW``: all that is known of windows beside their tokens."""

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from bandpass.evaluation.schedules import LEAST_BEYOND, LEAST_RANK
 from bandpass.runs.confirm.cells import COLUMNS
 from bandpass.runs.confirm.datasets import COMBINED
 from bandpass.runs.confirm.plan import Plan, write_summary
 from bandpass.runs.tasks import Row
 from bandpass.training.atomic import write_table, write_whole
-
-LOW_RANK, LITTLE = 4.0, 0.1
-"""Effective rank of the targets, and share of their variance explained beyond each position's mean,
-below which a low loss says little."""
 
 
 def write_tables(plan: Plan, rows: Sequence[Row], failed: dict[str, str]) -> None:
@@ -61,9 +58,9 @@ def collapse(row: Row) -> str:
     """Say what makes a low loss worth little; empty if nothing does."""
     rank, beyond = cast(float, row["effective_rank"]), cast(float, row["explained_beyond"])
     found: list[str] = []
-    if not rank >= LOW_RANK:  # of targets without any variance both are NaN
+    if not rank >= LEAST_RANK:  # of targets without any variance both are NaN
         found.append(f"the targets have an effective rank of {rank:.2f}")
-    if not beyond >= LITTLE:
+    if not beyond >= LEAST_BEYOND:
         explained = f"{beyond:.1%}" if beyond > 0 else "nothing"
         found.append(f"{explained} of their variance beyond each position's mean is explained")
     if not found:

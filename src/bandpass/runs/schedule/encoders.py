@@ -11,11 +11,6 @@ from bandpass.scoring.frozen import POOLINGS
 Encode = Callable[[Tensor], Tensor]
 """(B, 96, 16) windows to (B, d) vectors, on the CPU."""
 
-PRETRAINED, RANDOM, RAW, HOURLY = "pretrained", "random-init", "raw", "raw+hourly"
-CONTROLS = (RANDOM, RAW, HOURLY)
-RIVALS = (RANDOM, RAW, HOURLY)
-"""Controls that an encoder has to beat."""
-
 
 def raw(values: Tensor) -> Tensor:
     """Mean, standard deviation and maximum of each feature over the slots: (B, 48)."""

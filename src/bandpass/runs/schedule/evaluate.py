@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from bandpass.data.schedule.store import MODALITY, ScheduleStore
 from bandpass.data.schedule.windows import ScheduleWindows
+from bandpass.evaluation.schedules import HOURLY, PRETRAINED, RANDOM, RAW, RAW_PATCH
 from bandpass.recipes import build_jepa
-from bandpass.runs.run import Run
-from bandpass.runs.schedule.encoders import HOURLY, PRETRAINED, RANDOM, RAW, frozen
+from bandpass.runs.run import CONTROL, Run, open_run
+from bandpass.runs.schedule.encoders import frozen
 from bandpass.runs.schedule.losses import held_out_losses
 from bandpass.runs.schedule.probes import probe_table
 from bandpass.scoring.frozen import default_pooling
@@ -27,6 +28,7 @@ def evaluate_schedule(
     """Write ``losses.parquet`` and ``evaluation.parquet`` of a run; nothing is retrained.
 
     Probes are asked on both kinds of windows, whichever the run was trained on, of its own split.
+    The raw-patch control is asked too if the run trained one.
 
     Args:
         run: Has spent its budget.
@@ -47,8 +49,11 @@ def evaluate_schedule(
     encoders = {PRETRAINED: [frozen(trained, POOLING)], RANDOM: []}
     for seed in range(recipe.train.seed, recipe.train.seed + INITS):
         other = replace(recipe, train=replace(recipe.train, seed=seed))
-        jepa = build_jepa(other, len(store.channels)).eval()
+        jepa = build_jepa(other, store.shape).eval()
         encoders[RANDOM].append(frozen(jepa.to(trained.device), POOLING))
+    control = run.path / CONTROL
+    if control.is_dir() and open_run(control).finished:  # else it had a smaller budget
+        encoders[RAW_PATCH] = [frozen(open_run(control).load_jepa(store), POOLING)]
     found = probe_table(encoders, train, test, recipe.train.seed, on_task)
     pooled = dict.fromkeys((RAW, HOURLY), "summary")
     rows = [

@@ -67,7 +67,7 @@ def held_out_losses(run: Run, batches: int = 0) -> list[Row]:
     if not isinstance(test, ScheduleWindows) or not isinstance(train, ScheduleWindows):
         raise RunError(f"{run.path} is no run on schedules: {store.path} holds series")
     jepa = run.load_jepa(store)
-    fresh = build_jepa(run.recipe, len(store.channels)).eval().to(jepa.device)
+    fresh = build_jepa(run.recipe, store.shape).eval().to(jepa.device)
     means = mean_targets(jepa, train, _chosen(train, 0, run.recipe.train.seed))
     ids = _chosen(test, batches, run.recipe.train.seed)
     found = _Losses(store.entity_names, means, jepa)
@@ -75,7 +75,7 @@ def held_out_losses(run: Run, batches: int = 0) -> list[Row]:
         for step, batch in enumerate(_batches(test, ids)):
             models = {TRAINED: jepa, FRESH: fresh}
             outputs = {
-                what: forward(model, batch.values, batch.observed, run.recipe.train, step)
+                what: forward(model, batch, run.recipe.train, step)
                 for what, model in models.items()
             }
             found.add(test.entities(batch.draw), outputs)

@@ -8,16 +8,9 @@ import torch
 from bandpass.data.schedule.tokens import SLOTS
 from bandpass.data.schedule.windows import ScheduleWindows
 from bandpass.evaluation import Estimate, interval
+from bandpass.evaluation.schedules import HOURLY, RAW, REPLACED, RIVALS
 from bandpass.evaluation.statistics import missing
-from bandpass.runs.schedule.encoders import (
-    CONTROLS,
-    HOURLY,
-    RAW,
-    RIVALS,
-    Encode,
-    raw,
-    raw_hourly,
-)
+from bandpass.runs.schedule.encoders import Encode, raw, raw_hourly
 from bandpass.runs.schedule.questions import PROBES, Probe
 from bandpass.runs.schedule.readout import READOUTS, Statistic
 from bandpass.runs.schedule.sample import POPULATIONS, Sample
@@ -28,8 +21,7 @@ WHOLE = ((), SLOTS)
 """The view that hides nothing."""
 
 TOO_EASY = 0.98
-REPLACED = "replaced"
-"""Begins the note of a probe that a control answers already; it counts for nobody."""
+"""What a control reaches where a probe says nothing about training."""
 
 BATCH = 128
 FEWEST = 20
@@ -146,7 +138,7 @@ class _Question:
         if reason:
             return [self._row(name, metric, missing(reason)) for name in self._answers]
         names = list(self._answers)
-        pairs = [(a, b) for a in names if a not in CONTROLS for b in RIVALS if b in names]
+        pairs = [(a, b) for a in names if a not in RIVALS for b in RIVALS if b in names]
         left, right = ([names.index(pair[k]) for pair in pairs] for k in (0, 1))
 
         def statistic(weights: np.ndarray) -> np.ndarray:
@@ -158,7 +150,7 @@ class _Question:
         values = statistic(np.ones((1, len(self._actors))))[0]
         strata = self._labels[1] == 1 if self.probe.kind == "binary" else None
         low, high = interval(statistic, self._actors, strata=strata, seed=seed)
-        best = max((values[k], name) for k, name in enumerate(names) if name in CONTROLS)
+        best = max((values[k], name) for k, name in enumerate(names) if name in RIVALS)
         note = f"{REPLACED}: {best[1]} reaches {best[0]:.3f}" if best[0] >= TOO_EASY else ""
         titles = [(name, metric) for name in names] + [(a, f"{metric} - {b}") for a, b in pairs]
         return [

@@ -1,0 +1,144 @@
+"""`bandpass prepare video`: with progress, and a table of the recordings."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from bandpass.cli.commands import console, say
+from bandpass.data.video import ClipStore
+from bandpass.data.video.options import parse
+from bandpass.data.video.prepare import Progress as Told
+from bandpass.data.video.prepare import Seen, prepare_video
+from bandpass.data.video.sources import find
+
+FOLDER = "folder"
+"""The source that is read unless another is named."""
+
+NEEDS_NOTHING = "world"
+"""The source that reads no files."""
+
+EVERY = 10.0
+"""Seconds from line to line where there is no terminal to draw on."""
+
+WIDTH = 132
+"""Of the table where there is no terminal to fit into."""
+
+LINES = 40
+"""Recordings in the table; the store has them all."""
+
+
+def prepare(
+    raw: Path | None,
+    store: Path,
+    names: Sequence[str],
+    pairs: dict[str, str],
+    how: tuple[int | None, bool],
+) -> None:
+    """Decode a source's recordings and print what became of each.
+
+    Args:
+        raw: Where its files are.
+        store: The store to write.
+        names: Of the source: one, or none for a folder of one's own.
+        pairs: Options by name, as text.
+        how: Number of processes, and whether a store that is there is replaced.
+    """
+    if len(names) > 1:
+        raise typer.BadParameter("prepare video reads one source: give --dataset once")
+    source = find(names[0] if names else FOLDER)
+    if raw is None:
+        if source.name != NEEDS_NOTHING:
+            raise typer.BadParameter(f"{source.name} reads raw files: say where with --raw DIR")
+        raw = store
+    workers, overwrite = how
+    options = parse(source, pairs, workers=workers, overwrite=overwrite)
+    with progress(console) as told:
+        made = prepare_video(source, raw, store, options, told)
+    wide = console if console.is_terminal else Console(width=WIDTH)
+    wide.print(summary(made))
+    for note in made.manifest["notes"]:
+        say(note)
+
+
+def summary(store: ClipStore) -> Table:
+    """A line a recording: how long it is, what it was made of and how much of it is missing."""
+    height, width, colours = store.shape
+    frames = f"{store.rows:,} frames of {height} x {width} x {colours}, {store.fps:.4g} a second"
+    table = Table("recording", "split", title=f"store {store.path}: {frames}", box=None)
+    table.title_justify = "left"
+    for column in ("rows", "seconds", "source fps", "source size", "missing", "events"):
+        table.add_column(column, justify="right")
+    splits = _splits(store)
+    events = Counter(store.events["series"].to_pylist())
+    for number, one in enumerate(store.series.slice(0, LINES).to_pylist()):
+        size = "-" if one["width"] is None else f"{one['width']} x {one['height']}"
+        table.add_row(
+            Text(one["name"]),
+            "+".join(splits[number]) or "-",
+            f"{one['rows']:,}",
+            f"{one['rows'] / store.fps:,.1f}",
+            f"{one['source_fps']:.4g}",
+            size,
+            f"{one['missing'] / one['rows']:.1%}" if one["missing"] else "-",
+            f"{events[number]:,}",
+        )
+    if store.series.num_rows > LINES:
+        table.add_row(f"... and {store.series.num_rows - LINES:,} more")
+    return table
+
+
+def _splits(store: ClipStore) -> list[list[str]]:
+    """Of each recording the splits that it has rows in."""
+    found: list[list[str]] = [[] for _ in range(store.series.num_rows)]
+    for run in store.segments.to_pylist():
+        if run["split"] not in found[run["series"]]:
+            found[run["series"]].append(run["split"])
+    return found
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Told]:
+    """Draw a bar with rate and ETA; without a terminal print a line now and then."""
+    if not console.is_terminal:
+        yield _Telling(console, None)
+        return
+    columns = (TextColumn("decoding"), BarColumn(), TaskProgressColumn())
+    columns += (TextColumn("{task.fields[what]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        yield _Telling(console, bar)
+
+
+class _Telling:
+    """Shows how far the preparation is."""
+
+    def __init__(self, console: Console, bar: Progress | None) -> None:
+        self._console, self._bar = console, bar
+        self._started = self._printed = time.monotonic()
+        self._task = bar.add_task("", total=None, what="") if bar is not None else None
+
+    def __call__(self, seen: Seen) -> None:
+        if seen.note:
+            self._console.print(Text(seen.note), soft_wrap=True)
+        now = time.monotonic()
+        rate = seen.done / max(now - self._started, 1e-9)
+        what = f"{seen.done:,} of {seen.total:,} frames, {rate:,.0f}/s"
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=seen.done, total=seen.total or None, what=what)
+        elif now - self._printed > EVERY:
+            self._printed = now
+            left = f"{(seen.total - seen.done) / rate:.0f} s" if rate else "?"
+            self._console.print(Text(f"decoding  {what}  ETA {left}"), soft_wrap=True)

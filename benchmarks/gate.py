@@ -47,7 +47,7 @@ def slices(windows: Windows, store: Store) -> tuple[np.ndarray, np.ndarray]:
 @torch.no_grad()
 def look(jepa: JEPA, batch: Batch, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Log-loss of a batch under one mask, and [mean | std] of the teacher's tokens."""
-    mask = MASKS["span"](len(batch.values), jepa.tokens, 0.4, torch.Generator().manual_seed(step))
+    mask = MASKS["span"](len(batch.values), jepa.grid, 0.4, torch.Generator().manual_seed(step))
     output = jepa(batch.values, batch.observed, mask)
     tokens = jepa.target.normalise(output.tokens)
     pooled = torch.cat([tokens.mean(dim=1), tokens.std(dim=1)], dim=1)
@@ -64,7 +64,7 @@ def reference(recipe: Recipe, store: Store) -> tuple[float, float, float]:
     windows = Windows(store, recipe.windows.length, recipe.windows.stride, None)
     rare, corrupt = slices(windows, store)
     faults = judge(windows)[0].astype(np.float64)
-    jepa = build_jepa(recipe, len(store.channels)).train()
+    jepa = build_jepa(recipe, store.shape).train()
     groups = parameter_groups(jepa, recipe.train.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=recipe.train.lr, betas=(0.9, 0.95))
     train = recipe.train

@@ -82,7 +82,7 @@ def _half(run: Run, windows: Windows, inside: np.ndarray, kept: int) -> JEPA:
 
 
 def _load(recipe: Recipe, windows: Windows, path: Path, step: int) -> JEPA:
-    jepa = build_jepa(recipe, len(windows.store.channels))
+    jepa = build_jepa(recipe, windows.store.shape)
     if step:  # 0 is the untrained model
         jepa.load_state_dict(checkpoint.load_weights(path / "checkpoints" / f"step-{step:08d}"))
     return jepa.eval()

@@ -57,6 +57,45 @@ def test_what_is_damaged_is_named_below_the_table(bandpass, raw, tmp_path):
     assert (strict.code, "keep_damaged=true keeps" in strict.err) == (1, True)
 
 
+def test_a_split_that_leaves_nothing_to_train_on_is_told(bandpass, tmp_path):
+    (tmp_path / "raw").mkdir()
+    films.film(tmp_path / "raw" / "door.mp4", 40)
+    words = (
+        "prepare",
+        "video",
+        "--raw",
+        tmp_path / "raw",
+        "--store",
+        tmp_path / "s",
+        "--workers",
+        1,
+    )
+    by_time = " ".join(bandpass(*words).out.split())
+    assert "no row is left to train on: 24 of 40 rows lie between the sides" in by_time
+    assert "or in gaps; give test=NAMES or longer recordings" in by_time
+    whole = bandpass(*words, "--overwrite", "test=door").out
+    assert "no row is left to train on: every recording is test; let one of them train" in whole
+
+
+def test_rows_between_the_sides_and_frames_held_are_told(bandpass, raw, tmp_path):
+    words = ("prepare", "video", "--raw", raw, "--store", tmp_path / "s", "--workers", 1)
+    told = bandpass(*words, "fps=20").out
+    assert "64 of 240 rows lie between the sides of the split or in gaps" in told
+    held = "fps=20 is 2 times the source's 10 (door and 1 more): frames are held"
+    assert held in told
+    assert "frames are held" not in bandpass(*words, "--overwrite", "test=hall").out
+
+
+def test_what_a_folder_holds_beside_is_told(bandpass, raw, tmp_path):
+    (raw / "notes.txt").touch()
+    (raw / "walk").mkdir()
+    for number in (0, 1, 2, 5):
+        films.still(raw / "walk" / f"f{number}.png", films.picture(number, (48, 64)))
+    told = bandpass("prepare", "video", "--raw", raw, "--store", tmp_path / "s", "--workers", 1).out
+    assert "walk: the numbers of its images jump from f2.png to f5.png" in told
+    assert "of kinds that are not read: 1: notes.txt" in told
+
+
 def test_the_simulated_world_needs_no_files(bandpass, tmp_path):
     words = ("--dataset", "world", "--store", tmp_path / "store", "--workers", 1)
     made = bandpass("prepare", "video", *words, "recordings=1", "seconds=20")
@@ -94,6 +133,11 @@ def test_all_sources_of_videos_are_listed_with_their_options(bandpass):
         assert f"{name} video, " in listed
         for option in source.options:
             assert f"option   {option}=" in listed
+    flat = " ".join(listed.split())
+    assert "the source's" not in flat
+    mine = VIDEO_SOURCES["folder"]
+    for option, value in zip(("height", "width", "fps"), (*mine.size, mine.fps), strict=True):
+        assert re.search(rf"option {option}= [^=]*\(the dataset's; folder: {value:.4g}\)", flat)
     for option in ("height", "fps", "cache", "keep_damaged", "corrupt_kinds"):
         assert f"option   {option}=" in listed
 

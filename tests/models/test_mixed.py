@@ -128,9 +128,11 @@ def test_a_jepa_is_its_own_only_member():
     [
         lambda: series(encoder=replace(SETTINGS.encoder, depth=2)),
         lambda: series(predictor=replace(SETTINGS.predictor, mlp=32)),
+        lambda: series(encoder=replace(SETTINGS.encoder, heads=4)),
+        lambda: series(predictor=replace(SETTINGS.predictor, heads=1)),
         lambda: series(target="same-encoder"),
     ],
-    ids=["depth", "mlp", "teacher"],
+    ids=["depth", "mlp", "heads", "heads of the predictor", "teacher"],
 )
 def test_members_of_another_size_are_refused(other):
     with pytest.raises(ValueError, match="member 1 cannot share the blocks of the first"):

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bandpass.data import prepare
-from bandpass.data.captions import EMBEDDERS
+from bandpass.data.captions import EMBEDDERS, caption
 from bandpass.data.sources import SOURCES
 from bandpass.models import TextJEPA
 from bandpass.recipes import RecipeError, build_jepa, build_windows, find, override
@@ -100,4 +100,13 @@ def test_only_a_text_target_is_told_anything(store):
     assert build_windows(recipe("series-world"), store, "train")[[0]].context is None
     for split in ("train", "test"):
         context = build_windows(recipe("series-text"), store, split)[[0, 1]].context
-        assert context.shape == (2, 3, 2, 3)
+        assert context.shape == (2, 2, 2, 3)
+
+
+def test_nothing_is_asked_about_faults_unless_one_wants_it(store):
+    """A curriculum is judged by these labels: what it trains on must not have been told them."""
+    windows = build_windows(recipe("series-text"), store, "train")
+    assert "corrupt" in windows.classes()
+    assert list(windows.captions.said) == ["regime", "label"]
+    every = caption(windows, EMBEDDERS["lengths"], without=())
+    assert list(every.said) == ["regime", "label", "corrupt"]

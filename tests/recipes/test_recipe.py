@@ -100,7 +100,7 @@ def test_later_changes_win_and_the_recipe_stays():
         ("band.floor=2", r"band.floor must be in \[0, 1\], got 2.0"),
         (
             "masks=spam",
-            r"train.masks must be of \['future', 'multi-block', 'shared-span', 'span'\]",
+            r"train.masks must be of \['future', 'multi-block', 'next', ",
         ),
         ("batch=0", r"train.batch must be at least 2"),
     ],

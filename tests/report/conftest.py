@@ -296,10 +296,10 @@ def _video_probes() -> dict:
     names = "encoder pooling task metric value low high count".split()
     table: dict[str, list] = {name: [] for name in names}
     values = {
-        ("pretrained", "place"): (0.8, 0.5),
-        ("pretrained", "mean+std"): (0.6, 0.4),
-        ("random-init", "place"): (0.5, 0.3),
-        ("raw-patch", "place"): (0.6, 0.4),
+        ("pretrained", "mean+std"): (0.8, 0.5),
+        ("pretrained", "place"): (0.6, 0.4),
+        ("random-init", "mean+std"): (0.5, 0.3),
+        ("raw-patch", "mean+std"): (0.6, 0.4),
         ("motion-energy", "summary"): (0.3, 0.2),
         ("mean-frame", "pixels"): (0.4, 0.1),
         ("grid", "tubelets"): (0.4, 0.6),

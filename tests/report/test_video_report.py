@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bandpass.data import ClipStore, StoreError
 from bandpass.report import write_report
-from bandpass.report.blocks import Films, Folded, Pictures, Table, Verdicts
+from bandpass.report.blocks import Films, Folded, Pictures, Table, Text, Verdicts
 from bandpass.report.filmstrips import films_section, held_films, png, strip
 from bandpass.report.footage import clock, damage, footage
 from bandpass.report.motion_slots import motion_section, shares, spearman
-from bandpass.report.probes import Score, scores_of
+from bandpass.report.probes import SUPERVISED, Score, scores_of
 from bandpass.report.surprise_curve import chosen, highest, of_series, stretches, surprise_section
 from bandpass.report.tables import Run, read_run
 from bandpass.report.video_probes import questions, verdict, video_probes_section
@@ -98,6 +99,32 @@ def test_quarantined_clips_are_shown_with_the_rule_that_suspects_them(run: Run) 
     assert gone["missing"] == "3 of 8 frames"
     assert frozen["time"] == "0:13 to 0:13"
     assert block.films[0].heading == "take-0"
+
+
+def test_a_store_without_frames_is_decoded_or_says_what_is_gone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = footage(run)
+    assert not isinstance(clips, str)
+    shown, held = films_section(run, clips), held_films(run, clips)
+    frames, column = clips.store.column("frames"), ClipStore.column
+
+    def keeps_none(self: ClipStore, name: str) -> np.ndarray:
+        if name == "frames":
+            raise AssertionError("the store keeps no frames")
+        return column(self, name)
+
+    monkeypatch.setattr(ClipStore, "column", keeps_none)
+    monkeypatch.setattr(ClipStore, "frames_of", lambda self, rows: frames[rows])
+    assert (films_section(run, clips), held_films(run, clips)) == (shown, held)
+
+    def gone(self: ClipStore, rows: np.ndarray) -> np.ndarray:
+        raise StoreError("take-0.mp4: no such file")
+
+    monkeypatch.setattr(ClipStore, "frames_of", gone)
+    says = "No frame of the store can be shown: take-0.mp4: no such file."
+    assert films_section(run, clips).lead == says
+    assert held_films(run, clips) == [Text(says)]
 
 
 def test_damaged_recordings_and_notes_are_named(run: Run) -> None:
@@ -207,7 +234,7 @@ def changed(scores: list[Score], **values: float) -> list[Score]:
 
 def test_a_question_is_won_against_all_controls_only(run: Run) -> None:
     action, state = questions(scores_of([run]))
-    assert (action.task, action.outcome, action.ours.pooling) == ("action", "yes", "place")
+    assert (action.task, action.outcome, action.ours.pooling) == ("action", "yes", "mean+std")
     assert action.best.value == 0.6
     grid = next(score for score in action.controls if score.encoder == "grid")
     assert grid.pooling == "pixels"  # the higher one counts
@@ -259,3 +286,14 @@ def test_a_run_on_series_has_none_of_these_chapters(tmp_path: Path, make_run: Ma
 
 def test_minutes_go_on_where_hours_begin() -> None:
     assert [clock(seconds) for seconds in (0, 59.9, 61, 4000)] == ["0:00", "0:59", "1:01", "66:40"]
+
+
+def test_a_run_that_was_trained_on_labels_decides_nothing(run: Run) -> None:
+    told = replace(run, recipe=run.recipe | {"model": {"target": "text"}})
+    section, summary = video_probes_section([told])
+    assert summary is not None
+    for each in (*section.blocks[0].verdicts, summary):
+        assert each.outcome == "open"
+        assert each.sentence.endswith(SUPERVISED)
+    section, _ = video_probes_section([run])
+    assert not any(SUPERVISED in each.sentence for each in section.blocks[0].verdicts)

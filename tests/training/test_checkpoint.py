@@ -25,6 +25,17 @@ def test_comes_back_as_it_was_saved(tmp_path):
     assert torch.equal(state["moments"][0], STATE["moments"][0])
 
 
+def test_one_of_that_step_that_is_there_already_is_replaced(tmp_path):
+    save(tmp_path, 6)
+    save(tmp_path, 7)
+    other = {"w": torch.ones(3)}
+    at = checkpoint.save(tmp_path, 7, other, {"step": 7, "again": True})
+    assert torch.equal(checkpoint.load_weights(at)["w"], other["w"])
+    assert checkpoint.load_state(at) == {"step": 7, "again": True}
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["step-00000006", "step-00000007"]
+
+
 def test_keeps_the_newest_two(tmp_path):
     for step in (900, 1000, 11_000, 99):
         save(tmp_path, step)

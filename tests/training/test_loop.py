@@ -203,3 +203,22 @@ def test_a_missing_gpu_is_said(monkeypatch):
     assert pick_device("auto") == torch.device("cpu")
     with pytest.raises(DeviceError, match="'cuda' was asked for, but torch sees no GPU"):
         pick_device("cuda")
+
+
+def test_a_checkpoint_without_counts_of_draws_is_continued(recipe, train, tmp_path):
+    """Checkpoints from before ``windows.parquet`` have none: counting begins where it goes on."""
+    chosen = recipe("steps=12", "checkpoint_every=6", "policy=uniform")
+
+    def stop(row, log):
+        if row["step"] == 6:
+            raise KeyboardInterrupt
+
+    assert not train(chosen, tmp_path, stop)
+    newest = checkpoint.latest(tmp_path)
+    weights, state = checkpoint.load_weights(newest), checkpoint.load_state(newest)
+    done = state["step"]
+    del state["log"]["times"]
+    checkpoint.save(tmp_path, done, weights, state)
+    assert train(chosen, tmp_path)
+    drawn = pq.read_table(tmp_path / "windows.parquet")["drawn"].to_pylist()
+    assert sum(drawn) == (12 - done) * chosen.train.batch

@@ -21,7 +21,7 @@ from bandpass.training import TrainSettings
         ({"steps": 4, "keep": 5}, "keep must be at most the 4 steps, got 5"),
         (
             {"masks": ("spam",)},
-            r"masks must be of \['future', 'multi-block', 'shared-span', 'span'\]",
+            r"masks must be of \['future', 'multi-block', 'next', ",
         ),
         ({"masks": ()}, "masks must be of"),
         ({"regulariser": "sigregg"}, "regulariser must be one of none, sigreg, vicreg"),

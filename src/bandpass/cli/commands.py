@@ -208,9 +208,7 @@ def evaluate(
 ) -> None:
     """Probe the frozen encoder of a run beside its controls; nothing is retrained."""
     from bandpass import runs
-    from bandpass.cli.evaluation import of_videos, schedule_tables, video_tables
-    from bandpass.cli.progress import comparison
-    from bandpass.report.tables import read_run
+    from bandpass.cli.evaluation import tables
 
     for each in runs.members(run):
         if each != run:
@@ -219,9 +217,7 @@ def evaluate(
             rows = runs.evaluate(
                 each, lambda name: status.update(f"measuring {name}"), batches=batches
             )
-        schedule = read_run(each).of_schedules
-        tables = video_tables(rows) if of_videos(rows) else comparison({"run": rows})
-        console.print(schedule_tables(each) if schedule else tables)
+        console.print(tables(each, rows))
 
 
 @app.command()

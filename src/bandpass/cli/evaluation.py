@@ -1,4 +1,4 @@
-"""What `bandpass evaluate` prints of a run on schedules or on videos."""
+"""What `bandpass evaluate` prints of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from bandpass.cli.progress import comparison
 from bandpass.evaluation import videos
 from bandpass.evaluation.schedules import REPLACED
 from bandpass.report import blocks, schedule_losses, schedule_probes
+from bandpass.report.probes import SUPERVISED
 from bandpass.report.tables import read_run, rows
 from bandpass.runs.tasks import Row
 
@@ -21,15 +22,32 @@ CONTROLS = (
 MARKS = {"yes": "+", "no": "-", "open": "?"}
 
 
+def tables(run: Path, measured: Sequence[Row]) -> Group:
+    """What is said of a run of any kind that was just evaluated.
+
+    Args:
+        run: Its directory.
+        measured: The rows of its evaluation.
+    """
+    found = read_run(run)
+    if found.of_schedules:
+        shown: RenderableType = schedule_tables(run)
+    elif of_videos(measured):
+        shown = video_tables(measured)
+    else:
+        shown = comparison({"run": list(measured)})
+    return Group(shown, SUPERVISED) if found.supervised else Group(shown)
+
+
 def schedule_tables(run: Path) -> Group:
     """Probes against encoders, held-out losses below, and what both say."""
-    tables = read_run(run)
-    asked = schedule_probes.asked_of(tables.evaluation)
+    found = read_run(run)
+    asked = schedule_probes.asked_of(found.evaluation)
     shown: list[RenderableType] = [_probes(asked)]
     verdicts = [schedule_probes.verdict(asked)]
-    if rows(tables.losses):
-        shown.append(_plain(schedule_losses.table_of(tables.losses)))
-        verdicts.append(schedule_losses.verdict(tables.losses))
+    if rows(found.losses):
+        shown.append(_plain(schedule_losses.table_of(found.losses)))
+        verdicts.append(schedule_losses.verdict(found.losses))
     lines = [
         Text.assemble((f"{MARKS[each.outcome]} {each.label}. ", "bold"), each.sentence)
         for each in verdicts

@@ -19,14 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bandpass.cli.commands import console, say
-from bandpass.data.video import ClipStore
+from bandpass.data.video import ClipStore, VideoSource
 from bandpass.data.video.options import parse
 from bandpass.data.video.prepare import Progress as Told
 from bandpass.data.video.prepare import Seen, prepare_video
-from bandpass.data.video.sources import find
-
-FOLDER = "folder"
-"""The source that is read unless another is named."""
+from bandpass.data.video.sources import find, folder
 
 NEEDS_NOTHING = "world"
 """The source that reads no files."""
@@ -36,6 +33,9 @@ EVERY = 10.0
 
 WIDTH = 132
 """Of the table where there is no terminal to fit into."""
+
+FASTER = 1.05
+"""Times the rate of a source that rows may come before frames are held: rates are often rounded."""
 
 LINES = 40
 """Recordings in the table; the store has them all."""
@@ -59,7 +59,7 @@ def prepare(
     """
     if len(names) > 1:
         raise typer.BadParameter("prepare video reads one source: give --dataset once")
-    source = find(names[0] if names else FOLDER)
+    source = find(names[0] if names else folder.SOURCE.name)
     if raw is None:
         if source.name != NEEDS_NOTHING:
             raise typer.BadParameter(f"{source.name} reads raw files: say where with --raw DIR")
@@ -70,8 +70,36 @@ def prepare(
         made = prepare_video(source, raw, store, options, told)
     wide = console if console.is_terminal else Console(width=WIDTH)
     wide.print(summary(made))
-    for note in made.manifest["notes"]:
+    seen = folder.remarks(raw, **options.of_source) if source is folder.SOURCE else []
+    for note in (*made.manifest["notes"], *seen, *_held(made), *_split_notes(made, source)):
         say(note)
+
+
+def _held(store: ClipStore) -> list[str]:
+    """A note if the rows come faster than the frames of a source do."""
+    rates = dict(
+        zip(*(store.series[name].to_pylist() for name in ("name", "source_fps")), strict=True)
+    )
+    slow = {name: rate for name, rate in rates.items() if store.fps > FASTER * rate}
+    if not slow:
+        return []
+    name = min(slow, key=slow.__getitem__)
+    more = f" and {len(slow) - 1:,} more" if len(slow) > 1 else ""
+    times = f"fps={store.fps:.4g} is {store.fps / slow[name]:.3g} times the source's"
+    return [f"{times} {slow[name]:.4g} ({name}{more}): frames are held"]
+
+
+def _split_notes(store: ClipStore, source: VideoSource) -> list[str]:
+    """What the split leaves out, and what to do if nothing is left to train on."""
+    by_split = store.manifest["rows_by_split"]
+    unused = store.rows - sum(by_split.values())
+    between = f"{unused:,} of {store.rows:,} rows lie between the sides of the split or in gaps"
+    if by_split.get("train"):
+        return [between] if unused else []
+    if not unused:
+        return ["no row is left to train on: every recording is test; let one of them train"]
+    mend = "test=NAMES or longer recordings" if "test" in source.options else "longer recordings"
+    return [f"no row is left to train on: {between}; give {mend}"]
 
 
 def summary(store: ClipStore) -> Table:

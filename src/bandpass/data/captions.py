@@ -5,7 +5,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,9 @@ Embed = Callable[[list[str]], np.ndarray]
 """Sentences to (n, E) vectors, the same ones at every call."""
 
 CAPTION = "caption"
+
+ORACLE = frozenset({"corrupt"})
+"""Kinds that are left unasked unless one wants them: a curriculum is judged by these labels."""
 
 QUESTIONS = {
     "regime": "what happens?",
@@ -85,11 +88,16 @@ class Captions:
 
 
 def caption(
-    windows: "Corpus", embed: Embed, *, name: str = "", texts: Sequence[str] | None = None
+    windows: "Corpus",
+    embed: Embed,
+    *,
+    name: str = "",
+    texts: Sequence[str] | None = None,
+    without: Collection[str] = ORACLE,
 ) -> Captions:
     """Put into words what is known of windows.
 
-    Every kind of class that the store knows is a question, and the name of a class its answer:
+    A kind of class that the store knows is a question, and the name of a class its answer:
     ``windows.captions = caption(windows, embed)`` lets a `TextJEPA` train on them. Labels so become
     part of the training: a text target is supervised.
 
@@ -98,11 +106,14 @@ def caption(
         embed: Any sentence embedding.
         name: Of the embedding: its vectors are kept under it in STORE/derived; not kept if empty.
         texts: (n,) a caption of each window, for one more question; "" where there is none.
+        without: Kinds of class that are not asked about.
 
     Raises:
         DataError: If nothing is known of any window, or ``embed`` gives no vectors.
     """
-    classes: dict[str, tuple[np.ndarray, Mapping[int, str]]] = dict(windows.classes())
+    classes: dict[str, tuple[np.ndarray, Mapping[int, str]]] = {
+        kind: each for kind, each in windows.classes().items() if kind not in without
+    }
     if texts is not None:
         classes[CAPTION] = _numbered(texts, len(windows))
     said = {

@@ -63,14 +63,16 @@ def _trunks(jepa: JEPA) -> list[Any]:
     return [jepa.encoder, jepa.predictor, *slow]
 
 
+def _sizes(jepa: JEPA) -> list[tuple[int, int, int, int]]:
+    """What blocks are made of. Heads are no parameters: shapes of weights do not tell them."""
+    parts = (jepa.settings.encoder, jepa.settings.predictor)
+    return [(each.dim, each.depth, each.mlp, each.heads) for each in parts]
+
+
 def _share(first: JEPA, other: JEPA, number: int) -> None:
     """Give ``other`` the blocks of ``first``."""
     ours, theirs = _trunks(first), _trunks(other)
-    sizes = [
-        [[tuple(weight.shape) for weight in trunk.blocks.parameters()] for trunk in trunks]
-        for trunks in (ours, theirs)
-    ]
-    if sizes[0] != sizes[1]:
+    if _sizes(first) != _sizes(other) or len(ours) != len(theirs):
         raise ValueError(
             f"member {number} cannot share the blocks of the first: dim, depth, mlp and heads of "
             "encoder and predictor must be the same, and the targets all with a teacher or none"

@@ -24,6 +24,7 @@ from bandpass.report.probes import (
     direction,
     headline,
     primary,
+    qualified,
     scores_of,
     verdict,
     words,
@@ -44,12 +45,13 @@ def evaluation_section(runs: Sequence[Run]) -> tuple[Section, Verdict | None]:
     by_task = {task: [score for score in scores if score.task == task] for task in tasks}
     judged = {task: by_task[task] for task in tasks if primary(by_task[task])}
     verdicts = [verdict(task, of_task) for task, of_task in judged.items()]
-    blocks: list[Block] = [Verdicts(verdicts)]
+    run = runs[0]
+    blocks: list[Block] = [Verdicts([qualified(run, each) for each in verdicts])]
     rivals = dict.fromkeys(s.row for s in scores if s.encoder == PRETRAINED != s.row)
     if rivals:
         blocks.append(Text("The same encoder against those of the runs compared with:"))
         against = [verdict(task, by, rival) for rival in rivals for task, by in judged.items()]
-        blocks.append(Verdicts(against))
+        blocks.append(Verdicts([qualified(run, each) for each in against]))
     blocks.append(Pictures([forest(task, of_task) for task, of_task in judged.items()]))
     blocks += [task_table(task, of_task) for task, of_task in judged.items()]
     rest = [task_table(task, by_task[task]) for task in tasks if task not in judged]
@@ -60,7 +62,8 @@ def evaluation_section(runs: Sequence[Run]) -> tuple[Section, Verdict | None]:
         "are 95% intervals. Bold is the best row, and only where its interval lies apart from all "
         "others. Overlapping intervals do not prove equality; a paired test over seeds decides."
     )
-    return Section(*section, lead, blocks), headline(verdicts) if verdicts else None
+    summary = qualified(run, headline(verdicts)) if verdicts else None
+    return Section(*section, lead, blocks), summary
 
 
 def task_table(task: str, scores: Sequence[Score]) -> Table:

@@ -6,10 +6,10 @@ import zlib
 
 import numpy as np
 
-from bandpass.data import Clips
+from bandpass.data import Clips, StoreError
 from bandpass.data.video.faults import RULES
 from bandpass.report.blocks import Block, Film, Films, Section, Text
-from bandpass.report.footage import clock
+from bandpass.report.footage import clock, hidden
 from bandpass.report.tables import Run, rows
 
 FRAMES = 8
@@ -45,10 +45,13 @@ def films_section(run: Run, clips: Clips | str) -> Section:
     order = np.random.default_rng(0).permutation(len(clips))
     order = order[np.argsort(drawn[order], kind="stable")]
     most, least = (_apart(clips, some) for some in (order[::-1], order))
-    blocks: list[Block] = [
-        Films("Drawn most", [film(run, clips, one) for one in most]),
-        Films("Drawn least", [film(run, clips, one) for one in least]),
-    ]
+    try:
+        blocks: list[Block] = [
+            Films("Drawn most", [film(run, clips, one) for one in most]),
+            Films("Drawn least", [film(run, clips, one) for one in least]),
+        ]
+    except StoreError as error:  # the store does not keep its frames, and a file has gone
+        return Section(*section, hidden(error), ())
     lead = (
         f"{FRAMES} frames of a clip in a row, evenly over its {clips.length}; levels are stretched "
         f"alike within a recording. A clip was drawn {drawn.mean():.1f} times on average, "
@@ -77,7 +80,10 @@ def held_films(run: Run, clips: Clips | str) -> list[Block]:
             ("z", f"{z:.1f}" if np.isfinite(z) else "not finite"),
             ("suspected fault", f"{suspicion} ({faults[one]:.2f})"),
         )
-        films.append(film(run, clips, one, facts))
+        try:
+            films.append(film(run, clips, one, facts))
+        except StoreError as error:
+            return [Text(hidden(error))]
     return [Films("The same clips as frames", films)]
 
 
@@ -154,9 +160,10 @@ def _apart(clips: Clips, order: np.ndarray) -> list[int]:
 
 def _levels(clips: Clips, series: int, own: np.ndarray) -> np.ndarray:
     """(FRAMES, H, W, K) uint8 frames of a clip, in the contrast of their recording."""
-    frames, table = clips.store.column("frames"), clips.store.series
-    offset, count = (int(table[name][series].as_py()) for name in ("offset", "rows"))
+    store = clips.store
+    offset, count = (int(store.series[name][series].as_py()) for name in ("offset", "rows"))
     some = offset + np.linspace(0, count - 1, min(count, SAMPLED)).astype(np.int64)
-    low, high = np.quantile(frames[some], CONTRAST)
-    shown = frames[own[np.linspace(0, len(own) - 1, min(FRAMES, len(own))).round().astype(int)]]
-    return np.clip((shown - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
+    low, high = np.quantile(store.frames_of(some), CONTRAST)
+    shown = own[np.linspace(0, len(own) - 1, min(FRAMES, len(own))).round().astype(int)]
+    levels = (store.frames_of(shown) - low) * (255 / max(high - low, 1))
+    return np.clip(levels, 0, 255).astype(np.uint8)

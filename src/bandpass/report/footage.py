@@ -25,7 +25,12 @@ def footage(run: Run) -> Clips | str:
         length, stride, normalize = (cut[name] for name in ("length", "stride", "normalize"))
         return Clips(store, length, stride, "train", normalize, ClipCut(spacing))
     except (StoreError, DataError, OSError) as error:
-        return f"No frame of the store can be shown: {error}."
+        return hidden(error)
+
+
+def hidden(error: Exception) -> str:
+    """The sentence for frames that are still known of but cannot be read."""
+    return f"No frame of the store can be shown: {error}."
 
 
 def clock(seconds: float) -> str:

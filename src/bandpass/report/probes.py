@@ -1,7 +1,7 @@
 """The probe tables: every encoder beside its controls, and what the intervals allow to say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ HIGHER = (
     *("skill", "correlation"),
 )
 _SPELLED = {"f1": "F1", "auroc": "AUROC", "auprc": "AUPRC", "ap": "AP", "r2": "R2", "ece": "ECE"}
+SUPERVISED = "It was trained on labels: not comparable with label-free controls."
 LOWER = ("brier", "ece", "false_alarm", "mse", "mae", "rmse", "nll", "loss", "error")
 
 
@@ -190,6 +191,13 @@ def headline(verdicts: Sequence[Verdict]) -> Verdict:
     label = "Does it beat random init? Yes" if count["yes"] == total else "On some tasks"
     prefix = "" if count["yes"] == total else "Does it beat random init? "
     return Verdict("yes" if count["yes"] == total else "open", prefix + label, says)
+
+
+def qualified(run: Run, verdict: Verdict) -> Verdict:
+    """Decide nothing by beating controls that saw no label, where the run was trained on them."""
+    if not run.supervised:
+        return verdict
+    return replace(verdict, outcome="open", sentence=f"{verdict.sentence} {SUPERVISED}")
 
 
 def words(name: str) -> str:

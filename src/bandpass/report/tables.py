@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bandpass.models.text import TEXT
+
 Columns = dict[str, np.ndarray]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -119,6 +121,11 @@ class Run:
     def of_schedules(self) -> bool:
         """Whether it trained on schedules."""
         return self.recipe.get("source") == "schedule" or rows(self.losses) > 0
+
+    @property
+    def supervised(self) -> bool:
+        """Whether labels were its training targets."""
+        return self.recipe.get("model", {}).get("target") == TEXT
 
     @property
     def of_videos(self) -> bool:

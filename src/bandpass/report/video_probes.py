@@ -8,7 +8,7 @@ import numpy as np
 from bandpass.evaluation import videos
 from bandpass.report.blocks import Block, Cell, Folded, Pictures, Section, Table, Verdict, Verdicts
 from bandpass.report.evaluation import forest, task_table
-from bandpass.report.probes import Score, apart, interval, scores_of, words
+from bandpass.report.probes import Score, apart, interval, qualified, scores_of, words
 from bandpass.report.tables import Run
 
 FIRST = (videos.ACTION, videos.EVENTS, videos.STATE, videos.FRAMES)
@@ -68,8 +68,9 @@ def video_probes_section(runs: Sequence[Run]) -> tuple[Section, Verdict | None]:
     tasks = list(dict.fromkeys(score.task for score in scores))
     tasks.sort(key=lambda task: FIRST.index(task) if task in FIRST else len(FIRST))
     by_task = {task: [score for score in scores if score.task == task] for task in tasks}
-    found = verdict(asked)
-    blocks: list[Block] = [Verdicts([*_primary(asked), *found])]
+    found = [qualified(runs[0], each) for each in verdict(asked)]
+    primary = [qualified(runs[0], each) for each in _primary(asked)]
+    blocks: list[Block] = [Verdicts([*primary, *found])]
     blocks += [summary(asked)] if asked else []
     judged = {question.task: by_task[question.task] for question in asked}
     first = next(iter(judged), None)

@@ -30,6 +30,8 @@ def save(
 ) -> Path:
     """Write ``RUN/checkpoints/step-NNNNNNNN`` and drop all but the newest two and those to keep.
 
+    A checkpoint of that step that is there already is replaced.
+
     Args:
         run: The run directory.
         step: Optimiser steps done.
@@ -47,7 +49,7 @@ def save(
         _sweep(folder)
         partial = _hidden(whole)
         _write(partial, weights, state)
-        if whole.exists():
+        if whole.exists():  # of a process that was killed before its tables said so
             _drop(whole)
         partial.rename(whole)
         sync(folder)
@@ -108,7 +110,7 @@ def _write(folder: Path, weights: dict[str, Tensor], state: dict[str, Any]) -> N
 
 def _drop(checkpoint: Path) -> None:
     """Delete a checkpoint under a hidden name: a kill half-way leaves none that looks whole."""
-    hidden = _hidden(checkpoint)
+    hidden = checkpoint.with_name(f".{checkpoint.name}.old")
     checkpoint.rename(hidden)
     shutil.rmtree(hidden)
 

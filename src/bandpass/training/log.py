@@ -110,7 +110,8 @@ class RunLog:
         self.tables = state["tables"]
         self.band = [{name: b[name].numpy() for name in b} for b in state["band"]]
         self.drawn = {(kind, name): count for kind, name, count in state["drawn"]}
-        self.times = state["times"].numpy()
+        times = state.get("times")  # checkpoints from before `windows.parquet` have none
+        self.times = np.zeros_like(self.times) if times is None else times.numpy()
 
 
 def write_windows(run: Path, times: np.ndarray, sampler: Sampler) -> None:

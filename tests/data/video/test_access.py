@@ -1,6 +1,7 @@
 import os
 import pickle
 import runpy
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +122,70 @@ def test_what_cannot_be_decoded_again_has_to_be_kept(raw, tmp_path):
         prepare_video(FOLDER, raw, tmp_path / "store", replace(light, corrupt=0.1))
     with pytest.raises(DataError, match=r"'world-00' is made, not filmed: .*cache=true"):
         prepare_video(find("world"), raw, tmp_path / "store", light)
+
+
+def restamped(path: Path, stamps: list[int]) -> Path:
+    """The film with other timestamps, in milliseconds."""
+    import av
+
+    other = path.with_name(f"other-{path.name}")
+    with av.open(str(path)) as old, av.open(str(other), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [packet for packet in old.demux(video=0) if packet.size]
+        for packet, stamp in zip(packets, stamps, strict=True):
+            packet.pts = packet.dts = stamp
+            packet.stream = stream
+            new.mux(packet)
+    return other
+
+
+def decoded_and_found(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """All rows as they are decoded, and as each is found again."""
+    settings = FrameSettings((16, 16), 10.0)
+    decoded = decode(Recording("one", "it", Video(path)), path.with_suffix(".npy"), settings)
+    assert decoded.stamps is not None
+    order = np.random.default_rng(0).permutation(len(decoded.frames))
+    reader = Reader([Video(path)], settings)
+    found = [reader(0, decoded.shown[[i]], decoded.stamps[[i]]) for i in order]
+    return decoded.frames[order], np.concatenate(found)
+
+
+def test_frames_of_one_timestamp_are_told_apart(tmp_path):
+    stamps = [100 * (number - number % 3 // 2) for number in range(12)]  # 0 100 100 300 400 400 ..
+    kept, found = decoded_and_found(restamped(films.film(tmp_path / "a.mkv", 12), stamps))
+    np.testing.assert_array_equal(found, kept)
+
+
+class Torn:
+    """A container that cannot be read to its end, and in which one cannot seek."""
+
+    def __init__(self, container) -> None:
+        self._container = container
+
+    def seek(self, *args, **how) -> None:
+        import av
+
+        raise av.FFmpegError(1, "Operation not permitted")
+
+    def demux(self, stream):
+        import av
+
+        yield from (packet for packet in self._container.demux(stream) if packet.size)
+        raise av.FFmpegError(5, "Input/output error")
+
+
+def test_what_cannot_be_sought_or_read_to_its_end_is_found_all_the_same(tmp_path, monkeypatch):
+    opened = access.opened
+
+    @contextmanager
+    def torn(path):
+        with opened(path) as (container, stream):
+            yield Torn(container), stream
+
+    monkeypatch.setattr(access, "opened", torn)
+    path = films.film(tmp_path / "a.mkv", 12, fps=25, codec="mpeg2video")  # holds a frame back
+    kept, found = decoded_and_found(path)
+    np.testing.assert_array_equal(found, kept)
 
 
 @real

@@ -1,10 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bandpass.data import DataError
-from bandpass.data.video.corruption import KINDS, corrupt_frames, spans
+from bandpass.data.video.corruption import KINDS, corrupt_frames, corrupt_in_place, spans
 
 FPS = 8.0
 seeds = st.integers(0, 2**32 - 1)
@@ -75,6 +77,25 @@ def test_same_seed_same_faults():
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[1], two[1])
     assert not np.array_equal(one[1], other[1])
+
+
+def test_in_place_it_is_the_same_but_for_what_is_spared():
+    frames, spared = film(400), np.arange(400) % 7 == 0
+    out, codes = corrupt_frames(frames, 0.4, seed=1, fps=FPS)
+    there = frames.copy()
+    hit = corrupt_in_place(there, 0.4, seed=1, fps=FPS, spared=spared)
+    np.testing.assert_array_equal(hit, np.where(spared, 0, codes))
+    np.testing.assert_array_equal(there[~spared], out[~spared])
+    np.testing.assert_array_equal(there[spared], frames[spared])
+
+
+def test_in_place_it_holds_a_span_in_memory_and_not_the_recording():
+    frames = film(20_000)
+    tracemalloc.start()
+    corrupt_in_place(frames, 0.5, seed=1, fps=FPS)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < frames.nbytes / 4
 
 
 def test_where_it_is_depends_on_no_pixel():

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,9 @@ from bandpass.data.video import parts as made
 from bandpass.data.video.corruption import KINDS
 from bandpass.data.video.options import Options, parse
 from bandpass.data.video.prepare import prepare_video
+from bandpass.data.video.recording import Decoded
 from bandpass.data.video.sources import find
+from bandpass.data.video.writer import BLOCK_VALUES, ClipWriter
 
 HERE = Path(__file__).parent
 films = SimpleNamespace(**runpy.run_path(str(HERE / "films.py")))
@@ -154,6 +157,22 @@ def test_what_was_decoded_is_not_decoded_again(prepare, raw, monkeypatch):
     assert (store.series_names, store.hash != whole) == (["a", "b", "c", "d"], True)
 
 
+def test_what_was_decoded_before_a_stop_does_not_change_whether_frames_are_kept(
+    prepare, monkeypatch, tmp_path
+):
+    def free(work: Path) -> SimpleNamespace:
+        taken = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
+        return SimpleNamespace(free=128_000 - taken)  # 115 thousand bytes are needed
+
+    monkeypatch.setattr("bandpass.data.video.prepare.shutil.disk_usage", free)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(ClipWriter, "finish", lambda *rest: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            prepare()
+    assert len(list(tmp_path.glob(".store.parts/*"))) == 3
+    assert prepare().cached
+
+
 def test_other_frames_are_decoded_again(prepare, monkeypatch, tmp_path):
     monkeypatch.setattr("bandpass.data.video.prepare.shutil.rmtree", lambda *a, **b: None)
     prepare()
@@ -195,6 +214,21 @@ def test_a_missing_frame_is_not_corrupted(prepare, raw):
     assert not store.column("frames")[missing].any()
     assert not store.column("corrupt")[missing].any()
     assert store.column("corrupt").any()
+
+
+def test_large_frames_are_measured_few_at_a_time(tmp_path):
+    shape, rows = (256, 512, 3), 48
+    frames = np.random.default_rng(0).integers(0, 256, (rows, *shape), np.uint8)
+    decoded = Decoded(frames, np.zeros(rows, bool), np.arange(rows), 10.0, {})
+    writer = ClipWriter(tmp_path, FOLDER, 10.0, shape)
+    background = np.full(shape, 100, np.float32)
+    tracemalloc.start()
+    writer._measure("it", decoded, background, [])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * 4 * BLOCK_VALUES < 4 * frames.size
+    expected = np.square(frames - background).mean(axis=(1, 2, 3)).sum()
+    assert writer._squares["it"][1].tolist() == pytest.approx([rows, expected], rel=1e-5)
 
 
 @pytest.mark.parametrize("writes", [0, 1, 4, 7, 10])
@@ -278,8 +312,12 @@ def test_options_come_as_text(tmp_path):
     [
         ({"heights": "3"}, "has no option 'heights': did you mean 'height'"),
         ({"height": "x"}, "option height='x': not int"),
-        ({"height": "-3"}, "option height=-3: must not be negative"),
-        ({"fps": "nan"}, "option fps=nan: must not be negative"),
+        ({"height": "-3"}, "option height=-3: must be above 0"),
+        ({"height": "0"}, "option height=0: must be above 0"),
+        ({"width": "0"}, "option width=0: must be above 0"),
+        ({"fps": "0"}, "option fps=0: must be above 0"),
+        ({"fps": "nan"}, "option fps=nan: must be a finite number above 0"),
+        ({"fps": "inf"}, "option fps=inf: must be a finite number above 0"),
         ({"corrupt": "0.6"}, r"option corrupt=0.6: must be in \[0, 0.5\]"),
         ({"corrupt_kinds": "jitter,rain"}, "names 'rain': must be some of jitter"),
         ({"corrupt_seed": "-1"}, "option corrupt_seed=-1"),

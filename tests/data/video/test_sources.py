@@ -1,4 +1,5 @@
 import os
+import re
 import runpy
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from bandpass.data.series import DataError
 from bandpass.data.video.recording import Event, Images, Video
-from bandpass.data.video.sources import _reading, find
+from bandpass.data.video.sources import _reading, find, folder
 from bandpass.data.video.sources.fir_actions_room01 import LAG
 
 HERE = Path(__file__).parent
@@ -213,8 +214,35 @@ def test_a_spreadsheet_writes_a_mark_and_spaces(tmp_path):
 def test_two_recordings_of_one_name_are_refused(tmp_path):
     for name in ("yard.mp4", "yard.avi"):
         (tmp_path / name).touch()
-    with pytest.raises(DataError, match="two recordings are called 'yard'"):
+    with pytest.raises(DataError, match=r"are called 'yard': rename \S+yard.avi or \S+yard.mp4"):
         by_name("folder", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "jumps"),
+    [
+        ((0, 1, 2, 5), "walk: the numbers of its images jump from f2.png to f5.png: they"),
+        ((0, 5, 10, 15, 30, 40), "walk: .* jump from f15.png to f30.png and 1 times more: they"),
+        ((8, 9, 10, 11), None),
+        ((0, 5, 10), None),
+    ],
+)
+def test_images_whose_numbers_jump_are_told(tmp_path, numbers, jumps):
+    (tmp_path / "walk").mkdir()
+    for number in numbers:
+        (tmp_path / "walk" / f"f{number}.png").touch()
+    found = folder.remarks(tmp_path)
+    assert len(found) == (jumps is not None)
+    assert all(re.match(jumps, note) for note in found)
+
+
+def test_files_of_no_kind_that_is_read_are_told(made):
+    raw = made("folder")
+    assert folder.remarks(raw) == [], "the table of events is read"
+    for name in ("a.txt", "b.txt", "c.txt", "door/d.doc", ".hidden.txt"):
+        (raw / name).touch()
+    (note,) = folder.remarks(raw)
+    assert note == ("files passed over, of kinds that are not read: 4: a.txt, b.txt, c.txt, ...")
 
 
 def test_a_folder_without_videos_shows_the_layout(tmp_path):

@@ -1,15 +1,29 @@
+from types import SimpleNamespace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from bandpass.data import Batch
 from bandpass.data.video.clips import Clips
+from bandpass.data.video.signals import SIGNALS
 from bandpass.evaluation import Estimate, videos
 from bandpass.recipes import build_jepa
 from bandpass.runs.video import encoders, surprise
 from bandpass.runs.video.encoders import frozen, grid, motion_energy
 from bandpass.runs.video.frames import Frames
-from bandpass.runs.video.sample import Sample, corners, draw, events_of, marked, segments_of
+from bandpass.runs.video.sample import (
+    Sample,
+    corners,
+    deciles,
+    draw,
+    events_of,
+    marked,
+    mean_motion,
+    motion_of,
+    segments_of,
+)
 from bandpass.runs.video.study import average
 
 
@@ -31,13 +45,69 @@ def test_a_segment_averages_the_clips_whose_centre_lies_in_it(sample):
 
 def test_a_segment_shorter_than_the_stride_has_the_clip_it_shares_most_with(store):
     sparse = draw(Clips(store, 8, 60, "test"))
-    found = segments_of(sparse)
+    found = segments_of(sparse).seen
     assert len(found.codes) > 0
     for share, series, start, stop in zip(found.shares, *found.where, strict=True):
         own = np.flatnonzero(share)
         assert set(sparse.where.recordings[own]) == {series}
         assert (sparse.where.starts[own] < stop).all()
         assert (sparse.where.stops[own] > start).all()
+
+
+class Cut:
+    """A store with other events and runs: of recording 5, whose rows 40 to 60 are an embargo."""
+
+    def __init__(self, store):
+        self._store = store
+        events = {"series": [5] * 4, "start": [10, 30, 45, 50], "stop": [20, 44, 90, 100]}
+        events |= {"label": ["walk", "hop", "fall", "walk"], "track": ["action"] * 4}
+        self.events = pa.table(events)
+        runs = {"series": [5, 5], "split": ["train", "test"], "start": [0, 60], "stop": [40, 200]}
+        self.segments = pa.table(runs)
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+def test_an_event_across_the_split_counts_where_most_of_it_lies_and_is_cut_to_that(store):
+    clips = Clips(store, 8, 4, "test")
+    clips.store = Cut(store)
+    found = segments_of(draw(clips))
+    assert found.where.starts.tolist() == [60, 60]
+    assert found.where.stops.tolist() == [90, 100]
+    clips.split = "train"
+    found = segments_of(draw(clips))
+    assert found.where.starts.tolist() == [10, 30]
+    assert found.where.stops.tolist() == [20, 40]
+
+
+def test_an_event_that_no_clip_shows_is_there_to_be_missed(store):
+    every = segments_of(draw(Clips(store, 8, 60, "test")))
+    assert 0 < len(every.seen.codes) < len(every.codes)
+    assert (every.shares.sum(axis=1) == 0).any()
+    dense = segments_of(draw(Clips(store, 8, 4, "test")))
+    np.testing.assert_array_equal(every.where.starts, dense.where.starts)
+
+
+def test_motion_of_a_missing_frame_is_not_stillness(store):
+    signals = store.column("signals").copy()
+    signals[[3, 4, *range(16, 24)], SIGNALS.index("motion")] = np.nan
+    clips = Clips(store, 8, 8, "test")
+    clips.store = SimpleNamespace(column=lambda name: signals)
+    rows = np.arange(24).reshape(3, 8)
+    assert np.isnan(motion_of(clips, rows)).sum(axis=1).tolist() == [2, 0, 7]
+    own = signals[[1, 2, 5, 6, 7], SIGNALS.index("motion")].mean()
+    assert mean_motion(clips, rows)[0] == pytest.approx(own)
+    assert np.isnan(mean_motion(clips, rows)[2])
+
+
+def test_deciles_part_no_equal_motion_and_leave_the_unknown_out():
+    motion = np.array([0.0] * 30 + [1.0] * 10 + [*range(2, 62)] + [np.nan])
+    found = deciles(motion)
+    assert set(found[:30]) == {0}
+    assert len(set(found[30:40])) == 1
+    assert found[99] == 9
+    assert found[-1] == -1
 
 
 def test_tracks_mark_the_clips_that_they_touch(sample):
@@ -95,7 +165,7 @@ def test_distance_is_that_to_the_nearest_neighbours():
 
 def test_surprise_is_in_units_of_its_usual_value_and_only_where_it_was_hidden(sample, recipe):
     jepa = build_jepa(recipe(), sample.store.shape).eval()
-    found = surprise.surprise(jepa, sample, sample)
+    found = surprise.surprise(jepa, sample, sample, ("multi-block",))
     assert found.shape == (len(sample.ids), 8)
     assert np.isnan(found[:, :4]).all()  # at most the last half is hidden
     assert np.isfinite(found[:, 4:]).all()

@@ -13,7 +13,7 @@ import numpy as np
 from bandpass.data.manifest import MEND, StoreError
 from bandpass.data.series import DataError
 from bandpass.data.video.images import ImageFiles
-from bandpass.data.video.reading import VideoFile, opened
+from bandpass.data.video.reading import VideoFile, decoding, opened
 from bandpass.data.video.recording import Images, Media, Recording, Video
 from bandpass.data.video.resample import NOTHING, Shot
 from bandpass.data.video.scaling import FrameSettings, Scaler
@@ -170,22 +170,20 @@ class _Film:
 
     def _seek(self, stamp: int | None) -> None:
         """Go to the key frame before a timestamp; to the first frame if None."""
-        if stamp is None:
-            self._closing.close()
-            self._container, self._stream = self._closing.enter_context(opened(self._path))
-        else:
-            self._container.seek(stamp, stream=self._stream)
-        self._last, self._next = None, self._decoding()
-
-    def _decoding(self) -> Iterator["av.VideoFrame"]:
         import av
 
-        for packet in self._container.demux(self._stream):
+        self._last, self._next = None, iter(())
+        if stamp is None:
+            closing = ExitStack()
+            self._container, self._stream = closing.enter_context(opened(self._path))
+            self._closing.close()
+            self._closing = closing
+        else:
             try:
-                frames = self._stream.decode(packet)
+                self._container.seek(stamp, stream=self._stream)
             except av.FFmpegError:
-                continue
-            yield from (frame for frame in frames if not frame.is_corrupt)
+                return  # nothing follows: what is looked for is found from the first frame on
+        self._next = decoding(self._container, self._stream, lambda: None)
 
     def _counted(self, index: int) -> np.ndarray | None:
         if self._shot is None or self._shot.index > index:

@@ -253,10 +253,14 @@ class Clips(Dataset[Batch]):
 
     @cached_property
     def _usual(self) -> tuple[np.ndarray, np.ndarray]:
-        """Median and robust deviation of every signal in each entity, (entities, signals) each."""
-        signals, series = self.store.column("signals"), self.store.series
-        entity = np.repeat(self.store.entity_of_series, series["rows"].to_numpy())
-        found = [_robust(signals[entity == one]) for one in range(len(self.store.entity_names))]
+        """Median and robust deviation of every signal in each entity, (entities, signals) each.
+
+        Over the train rows of an entity; over all of them only if it has none.
+        """
+        signals, train = self.store.column("signals"), self.store.train_rows
+        entity = np.repeat(self.store.entity_of_series, self.store.series["rows"].to_numpy())
+        each = (entity == one for one in range(len(self.store.entity_names)))
+        found = [_robust(signals[own & train if train[own].any() else own]) for own in each]
         return np.stack([centre for centre, _ in found]), np.stack([scale for _, scale in found])
 
     def _frames(self, at: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ class FrameClock:
     Attributes:
         step: Usual seconds from frame to frame.
         was_set: Whether the clock was set in between.
+        rises: Whether every timestamp so far was later than the frame before.
     """
 
     def __init__(self, rate: float, end: float | None = None) -> None:
@@ -33,7 +34,7 @@ class FrameClock:
         self._end = end
         self._last: float | None = None
         self._shift = 0.0
-        self.was_set = False
+        self.was_set, self.rises = False, True
         self._found = Counter[str]()
 
     def tick(self, stamp: float | None, steps: int = 1) -> float:
@@ -56,6 +57,7 @@ class FrameClock:
             return stamp
         time = stamp + self._shift
         if time <= last:
+            self.rises = False
             if last - time <= self.gap:
                 self._found["came too early: each is put at the time of the one before it"] += 1
                 return last

@@ -101,6 +101,35 @@ def corrupt_frames(
     Raises:
         DataError: If the share, the rate or a kind is out of range.
     """
+    out = frames.copy() if share else frames
+    return out, corrupt_in_place(out, share, seed=seed, fps=fps, kinds=kinds)
+
+
+def corrupt_in_place(
+    frames: np.ndarray,
+    share: float,
+    *,
+    seed: int | tuple[int, ...],
+    fps: float,
+    kinds: tuple[str, ...] = KINDS,
+    spared: np.ndarray | None = None,
+) -> np.ndarray:
+    """Do what `corrupt_frames` does to the frames themselves, in memory for one span at a time.
+
+    Args:
+        frames: (F, height, width, colours) uint8 at an even rate, a memory map for one.
+        share: As for `corrupt_frames`.
+        seed: As for it.
+        fps: As for it.
+        kinds: As for it.
+        spared: (F,) bool, frames of a span that are left as they are, and count as clean.
+
+    Returns:
+        (F,) int8: 0 clean, else 1 + index into ``KINDS``.
+
+    Raises:
+        DataError: If the share, the rate or a kind is out of range.
+    """
     if not 0 <= share <= MOST:
         raise DataError(f"corrupt={share}: must be in [0, {MOST}]; above, no clean stretch is left")
     if not fps > 0:
@@ -111,16 +140,17 @@ def corrupt_frames(
         raise DataError(f"corrupt_kinds names {named}: must be some of {', '.join(KINDS)}")
     codes = np.zeros(len(frames), np.int8)
     if not share:
-        return frames, codes
+        return codes
     generator = np.random.default_rng(seed)
     turns = [kinds[i] for i in generator.permutation(len(kinds))]
-    out = frames.copy()
     for turn, (start, stop) in enumerate(spans(len(frames), share, fps, generator)):
         kind = turns[turn % len(turns)]
-        before = frames[max(start - 1, 0)]
-        out[start:stop] = FAULTS[kind](frames[start:stop], before, generator)
-        codes[start:stop] = 1 + KINDS.index(kind)
-    return out, codes
+        span = slice(start, stop)
+        before = frames[max(start - 1, 0)]  # which is clean: spans do not touch
+        hit = np.ones(stop - start, bool) if spared is None else ~spared[span]
+        frames[span][hit] = FAULTS[kind](frames[span], before, generator)[hit]
+        codes[span][hit] = 1 + KINDS.index(kind)
+    return codes
 
 
 def spans(

@@ -160,8 +160,8 @@ def _close_video(take: _Take, file: VideoFile, digest: str) -> Decoded | DataErr
         "source_frames": take.last + 1 - take.first,
         "damaged": bool(lost),
     }
-    if file.clock.was_set:
-        take.rows.forget_stamps()  # which come twice
+    if file.clock.was_set or not file.clock.rises:
+        take.rows.forget_stamps()  # which may come twice
     return take.close(about, [f"{file.path.name}: {note}" for note in notes])
 
 

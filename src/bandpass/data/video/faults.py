@@ -4,6 +4,7 @@ A rule gives every frame a strength, in a unit with a meaning: pixels of shaking
 exact repeat. A clip has the strength that a quarter of its frames reach, so that one switch of the
 light or one bump is none. It is suspected from a fixed limit on, or from a multiple of what is
 usual for the entity where that is higher: a camera that always shakes has shaking as its normal.
+What is missing is no camera's normal, however much of a stream it is.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ class Limit:
     Attributes:
         fixed: The least it is.
         usual: Quantile of the frames of an entity that its usual strength is taken at.
-        times: Multiple of the usual that it is where that is higher.
+        times: Multiple of the usual that it is where that is higher; 0 for the fixed one alone.
     """
 
     fixed: float
@@ -32,11 +33,13 @@ class Limit:
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
-        "missing": Limit(0.5),  # 1 where nothing was decoded
-        "blackout": Limit(1 / 4),  # one over the contrast, 1 / levels
-        "freeze": Limit(0.5),  # seconds of an exact repeat
-        # Pixels from one shift to the next: a pan moves evenly. A mount that comes loose stays so
-        # for long, and half of the stream must not make it usual; of nights a quarter may.
+        "missing": Limit(0.5, times=0.0),  # 1 where nothing was decoded
+        # A plain wall has no contrast at all, and some codecs repeat pictures all the time: that is
+        # usual. A fault of less than three quarters of the time does not make it so.
+        "blackout": Limit(1 / 4, usual=0.25),  # one over the contrast, 1 / levels
+        "freeze": Limit(0.5, usual=0.25),  # seconds of an exact repeat
+        # Pixels back and forth. A mount that comes loose stays so for long, and half of the stream
+        # must not make it usual; of nights a quarter may.
         "jitter": Limit(1.0, usual=0.4, times=4.0),
         "flicker": Limit(0.06),  # change of exposure as a share of the brightness
         "noise": Limit(6.0),  # levels by which all cells of the grid but one change
@@ -46,6 +49,9 @@ RULES = tuple(LIMITS)
 
 FRAMES = 0.25
 """Share of a clip's frames that must reach a strength: from which it counts as corrupt, too."""
+
+STEPS = 4
+"""Shifts, one after the other, in which a camera that shakes comes back."""
 
 SAMPLE = 512
 """Clips of an entity that its usual is taken from."""
@@ -88,13 +94,11 @@ def judge_clips(
 def strengths(signals: np.ndarray) -> np.ndarray:
     """Strength of every rule in every row, (F, RULES) float32; 0 where it is not known."""
     column = {name: signals[:, place] for place, name in enumerate(SIGNALS)}
-    jump = np.zeros((len(signals), 2), np.float32)
-    jump[1:] = np.diff(np.stack([column["shift-y"], column["shift-x"]], axis=1), axis=0)
     found = (
         np.isnan(column["brightness"]),
         1 / np.maximum(column["contrast"], 0.1),
         column["frozen"],
-        np.hypot(*jump.T),
+        np.hypot(*(_to_and_fro(column[name]) for name in ("shift-y", "shift-x"))),
         np.abs(column["exposure"]) / (column["brightness"] + DARK),
         np.partition(signals[:, list(MOTIONS)], 1, axis=1)[:, 1],
     )
@@ -109,6 +113,19 @@ def limits(strengths: np.ndarray) -> np.ndarray:
             for own, limit in zip(strengths.T, LIMITS.values(), strict=True)
         ]
     )
+
+
+def _to_and_fro(shift: np.ndarray) -> np.ndarray:
+    """(F,) pixels of the way over `STEPS` shifts that took the picture nowhere; NaN if unknown.
+
+    A pan goes one way, and so does a large object that is taken for the picture, in whole pixels or
+    in fits: its way is as long as the distance. A camera that shakes comes back.
+    """
+    found = np.full(len(shift), np.nan, np.float32)
+    if len(shift) >= STEPS:
+        steps = np.lib.stride_tricks.sliding_window_view(shift, STEPS)
+        found[STEPS - 1 :] = np.abs(steps).sum(axis=1) - np.abs(steps.sum(axis=1))
+    return found
 
 
 def _of_clips(strengths: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from types import MappingProxyType
+from typing import Any
 
 from bandpass.data.series import DataError
 from bandpass.data.sources._options import choice, flag, settings
@@ -14,9 +15,9 @@ from bandpass.data.video.scaling import FrameSettings
 
 HELP: Mapping[str, str] = MappingProxyType(
     {
-        "height": "of the frames, in pixels (the source's)",
-        "width": "of the frames (the source's)",
-        "fps": "rows a second, whatever the files have (the source's)",
+        "height": "of the frames, in pixels (the dataset's; folder: 48)",
+        "width": "of the frames, in pixels (the dataset's; folder: 64)",
+        "fps": "rows a second, whatever the files have (the dataset's; folder: 10)",
         "colour": "grey or rgb (grey)",
         "cache": "true keeps the frames, false decodes them on access, auto as the disk has (auto)",
         "keep_damaged": "true keeps what decodes of damaged files, false refuses them (true)",
@@ -26,6 +27,11 @@ HELP: Mapping[str, str] = MappingProxyType(
     }
 )
 """Options that `prepare_video` takes beside those of a source, with a one-line help each."""
+
+SIZES: Mapping[str, type[int] | type[float]] = MappingProxyType(
+    {"height": int, "width": int, "fps": float}
+)
+"""Options that are the source's where they are not given."""
 
 CACHES = {"auto": None, "true": True, "false": False}
 
@@ -53,9 +59,9 @@ class Options:
         workers: Processes that decode; one a processor if None.
         overwrite: Replace a store that is there.
         of_source: Options of the source, by name; values may be text.
-        height: Of the frames; 0 for the source's.
-        width: Of the frames; 0 for the source's.
-        fps: Rows a second; 0 for the source's.
+        height: Of the frames; the source's if None.
+        width: Of the frames; the source's if None.
+        fps: Rows a second; the source's if None.
         colour: "grey" or "rgb".
         cache: "true" keeps the frames in the store, "false" decodes them on access, "auto" keeps
             them if the disk has room.
@@ -72,9 +78,9 @@ class Options:
     workers: int | None = None
     overwrite: bool = False
     of_source: Mapping[str, object] = field(default_factory=dict)
-    height: int = 0
-    width: int = 0
-    fps: float = 0.0
+    height: int | None = None
+    width: int | None = None
+    fps: float | None = None
     colour: str = "grey"
     cache: str = "auto"
     keep_damaged: bool = True
@@ -85,9 +91,10 @@ class Options:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise DataError(f"workers is {self.workers}: at least one has to read")
-        for name in ("height", "width", "fps", "corrupt_seed"):
-            if not 0 <= getattr(self, name) < math.inf:  # not a number is refused too
-                raise DataError(f"option {name}={getattr(self, name)}: must not be negative")
+        for name in SIZES:
+            _positive(name, getattr(self, name))
+        if self.corrupt_seed < 0:
+            raise DataError(f"option corrupt_seed={self.corrupt_seed}: must not be negative")
         if not 0 <= self.corrupt <= MOST:
             raise DataError(f"option corrupt={self.corrupt}: must be in [0, {MOST}]")
         choice("cache", self.cache, CACHES)
@@ -105,8 +112,16 @@ class Options:
     def frames(self, source: VideoSource) -> FrameSettings:
         """What the frames of a source shall be."""
         height, width = source.size
-        size = (self.height or height, self.width or width)
-        return FrameSettings(size, self.fps or source.fps, self.colour)
+        height = height if self.height is None else self.height
+        width = width if self.width is None else self.width
+        fps = source.fps if self.fps is None else self.fps
+        return FrameSettings((height, width), fps, self.colour)
+
+
+def _positive(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value < math.inf:  # not a number is refused too
+        what = "above 0" if math.isfinite(value) else "a finite number above 0"
+        raise DataError(f"option {name}={value:g}: must be {what}")
 
 
 def parse(
@@ -133,7 +148,16 @@ def parse(
             hint = f"did you mean {near[0]!r}?" if near else "see `bandpass sources`"
             raise DataError(f"source {source.name!r} has no option {name!r}: {hint}")
     keep = flag("keep_damaged", str(own.pop("keep_damaged", "true")))
+    sizes = {name: _number(name, own.pop(name)) for name in SIZES if name in own}
     read = settings(Options, own)
-    known = {each.name: getattr(read, each.name) for each in fields(read)}
+    known: dict[str, Any] = {each.name: getattr(read, each.name) for each in fields(read)}
     known |= {"workers": workers, "overwrite": overwrite, "of_source": given}
-    return Options(**(known | {"keep_damaged": keep}))
+    known |= sizes | {"keep_damaged": keep}
+    return Options(**known)
+
+
+def _number(name: str, text: object) -> float:
+    try:
+        return SIZES[name](str(text))
+    except ValueError as error:
+        raise DataError(f"option {name}={text!r}: not {SIZES[name].__name__}") from error

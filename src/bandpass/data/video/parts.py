@@ -16,14 +16,14 @@ import numpy as np
 from bandpass.data.atomic import sync, writing
 from bandpass.data.pool import Tell
 from bandpass.data.series import DataError
-from bandpass.data.video.corruption import corrupt_frames
+from bandpass.data.video.corruption import corrupt_in_place
 from bandpass.data.video.decode import decode_together, digest_of
 from bandpass.data.video.options import Injection
 from bandpass.data.video.recording import Decoded, Frames, Recording, Video
 from bandpass.data.video.scaling import FrameSettings
 from bandpass.data.video.signals import signals
 
-FORMAT = 1
+FORMAT = 2
 """Part of the name of every part: a part of another format is not found, but made again."""
 
 _ROW = np.dtype([("missing", "?"), ("shown", "<i8"), ("stamp", "<i8"), ("corrupt", "i1")])
@@ -190,13 +190,16 @@ def _finish(
 
 def _corrupt(file: Path, name: str, decoded: Decoded, injection: Injection) -> np.ndarray:
     """Corrupt frames where they are and return (F,) int8 codes; missing ones stay as they are."""
-    seed = (injection.corrupt_seed, crc32(name.encode()))
-    frames, codes = corrupt_frames(
-        decoded.frames, injection.corrupt, seed=seed, fps=decoded.fps, kinds=injection.corrupt_kinds
+    if not injection.corrupt:
+        return np.zeros(len(decoded.frames), np.int8)
+    frames = np.load(file, mmap_mode="r+")
+    codes = corrupt_in_place(
+        frames,
+        injection.corrupt,
+        seed=(injection.corrupt_seed, crc32(name.encode())),
+        fps=decoded.fps,
+        kinds=injection.corrupt_kinds,
+        spared=decoded.missing,
     )
-    codes[decoded.missing] = 0
-    if codes.any():
-        there = np.load(file, mmap_mode="r+")
-        there[codes > 0] = frames[codes > 0]
-        there.flush()
+    frames.flush()
     return codes

@@ -58,7 +58,8 @@ def prepare_video(
 
     Every recording that was decoded is kept in a working folder beside the store until the store
     is there, so that the same call goes on where another was stopped. Equal files and options make
-    an equal store, however many workers there are.
+    an equal store, however many workers there are. Of a store that is not to keep the frames, a
+    recording is kept only until it is written: a stopped preparation decodes it again.
 
     Args:
         source: What to read.
@@ -126,7 +127,8 @@ def _cached(
     cached, note = CACHES[options.cache], ""
     if cached is None:
         needed = 2 * math.prod(frames.shape) * frames.fps * seconds
-        free = shutil.disk_usage(work).free
+        # What was decoded before takes room that was free then: the answer has to stay the same.
+        free = shutil.disk_usage(work).free + _taken(work)
         cached = needed < SHARE * free
         if not cached:
             note = (
@@ -141,6 +143,11 @@ def _cached(
     for recording in [] if cached else recordings:
         media_entry(recording)  # which has to be possible
     return cached, note
+
+
+def _taken(work: Path) -> int:
+    """Bytes of the parts of a preparation that was stopped."""
+    return sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
 
 
 def _fill(

@@ -1,6 +1,6 @@
 """The frames of a video file, one after the other, and what is wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -128,32 +128,11 @@ class VideoFile:
 
     def _frames(self) -> Iterator["av.VideoFrame"]:
         """Whatever decodes."""
-        import av
-
         with opened(self.path) as (container, stream):
-            for packet in self._packets(container, stream):
-                try:
-                    frames = stream.decode(packet)
-                except av.FFmpegError:
-                    self._refused += 1
-                    continue
-                for frame in frames:
-                    if frame.is_corrupt:
-                        self._refused += 1
-                    else:
-                        yield frame
+            yield from decoding(container, stream, self._refuse)
 
-    def _packets(
-        self, container: "InputContainer", stream: "VideoStream"
-    ) -> Iterator["av.Packet[VideoStream] | None"]:
-        """Packets as far as the container can be read, then what makes the decoder end."""
-        import av
-
-        try:
-            yield from container.demux(stream)
-        except av.FFmpegError:
-            self._refused += 1
-            yield None
+    def _refuse(self) -> None:
+        self._refused += 1
 
     def _advance(self, frame: "av.VideoFrame") -> int:
         """Take the next frame's time and index; returns the frames that are missing before it."""
@@ -183,6 +162,38 @@ class VideoFile:
                 self.changes.append((index, f"changes from {w} x {h} to {wide} x {high} pixels"))
             self._look = look
         return scaler(frame)
+
+
+def decoding(
+    container: "InputContainer", stream: "VideoStream", refused: Callable[[], None]
+) -> Iterator["av.VideoFrame"]:
+    """Whatever decodes from where the container is; calls ``refused`` for each loss."""
+    import av
+
+    for packet in _packets(container, stream, refused):
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError:
+            refused()
+            continue
+        for frame in frames:
+            if frame.is_corrupt:
+                refused()
+            else:
+                yield frame
+
+
+def _packets(
+    container: "InputContainer", stream: "VideoStream", refused: Callable[[], None]
+) -> Iterator["av.Packet[VideoStream] | None"]:
+    """Packets as far as the container can be read, then what makes the decoder end."""
+    import av
+
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        refused()
+        yield None
 
 
 def probe(path: Path) -> Facts:

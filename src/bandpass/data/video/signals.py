@@ -37,7 +37,8 @@ SIGNALS = (
 - exposure: median over the grid of the change of brightness. What moves is in a few cells.
 - cut: 1 minus the contrast-structure term of SSIM (Wang et al. 2004, eq. 6 with eq. 10) between the
   frame and the one before: 0 for the same picture, brighter or darker; 1 for unrelated ones.
-- level-RC: brightness of a cell of the grid, row and column, minus its median over the recording.
+- level-RC: brightness of a cell of the grid, row and column, minus its median over the recording:
+  all of it, for frames are described before they are split. It moves all rows alike.
 - motion-RC: motion in a cell.
 """
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from bandpass.data.columns import Columns
 from bandpass.data.manifest import MEND, StoreError, store_hash, table_hash
+from bandpass.data.splits import TRAIN
 from bandpass.data.video.access import Reader
 from bandpass.data.video.scaling import FrameSettings
 
@@ -102,6 +103,17 @@ class ClipStore:
     def deviations(self) -> np.ndarray:
         """(entities,) float32: what a frame of each usually deviates from its background."""
         return self.entities["deviation"].to_numpy().astype(np.float32)
+
+    @cached_property
+    def train_rows(self) -> np.ndarray:
+        """(rows,) bool: in a run of the training side."""
+        found = np.zeros(self.rows, bool)
+        offset = self.series["offset"].to_numpy()
+        for run in self.segments.to_pylist():
+            if run["split"] == TRAIN:
+                first = offset[run["series"]]
+                found[first + run["start"] : first + run["stop"]] = True
+        return found
 
     def column(self, name: str) -> np.ndarray:
         """Map a column: frames, missing, label, regime, corrupt, signals, backgrounds, or state.

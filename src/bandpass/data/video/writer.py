@@ -1,7 +1,9 @@
 """Decoded recordings in, a video store out: labels by row, runs, statistics and the manifest."""
 
 import json
+import math
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ BACKGROUND = 256
 LEAST_DEVIATION = 1.0
 """Levels: a view in which nothing ever moves is not blown up to its noise."""
 
-BLOCK = 1 << 12
+BLOCK_VALUES = 1 << 20
+"""Values of frames looked at together: 4 MB in float32, but one frame at least."""
 
 _TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
 _ABOUT = {"path": _TEXT, "sha256": _TEXT, "codec": _TEXT}
@@ -100,8 +103,8 @@ class ClipWriter:
                 f"is of {self._frame}"
             )
         self._notes += [f"{recording.name}: {note}" for note in decoded.about.get("notes", ())]
-        background = self._background(decoded)
         runs = runs_of(recording, decoded, self._source.split)
+        background = self._background(decoded, runs)
         self._measure(recording.entity, decoded, background, runs)
         self._write(recording, decoded, signals, corrupt)
         self._column("backgrounds", np.dtype("f4"), self._frame).append(background[None])
@@ -184,19 +187,22 @@ class ClipWriter:
         """Append the frames, or what finds them again."""
         if self._media is None:
             frames = self._column("frames", np.dtype("u1"), self._frame)
-            for start in range(0, len(decoded.frames), BLOCK):
-                frames.append(decoded.frames[start : start + BLOCK])
+            for some in self._blocks(len(decoded.frames)):
+                frames.append(decoded.frames[some])
             return
         self._media.append(media_entry(recording))
         stamps = np.full_like(decoded.shown, -1) if decoded.stamps is None else decoded.stamps
         self._column("shown", np.dtype("i8")).append(decoded.shown)
         self._column("stamps", np.dtype("i8")).append(stamps)
 
-    def _background(self, decoded: Decoded) -> np.ndarray:
-        """Per-pixel median of evenly spaced frames that are there."""
+    def _background(self, decoded: Decoded, runs: list[Segment]) -> np.ndarray:
+        """Per-pixel median of evenly spaced frames: of train rows, of all if there are none."""
+        train = [np.arange(start, stop) for split, start, stop in runs if split == TRAIN]
         there = np.flatnonzero(~decoded.missing)
         if not len(there):
             return np.zeros(self._frame, np.float32)
+        if train and (~decoded.missing[own := np.concatenate(train)]).any():
+            there = own[~decoded.missing[own]]
         some = there[np.linspace(0, len(there) - 1, min(len(there), BACKGROUND)).astype(np.int64)]
         return np.median(decoded.frames[some], axis=0).astype(np.float32)
 
@@ -208,12 +214,18 @@ class ClipWriter:
         train = np.zeros(len(decoded.frames), bool)
         for split, start, stop in runs:
             train[start:stop] = split == TRAIN
-        for start in range(0, len(train), BLOCK):
-            some = slice(start, start + BLOCK)
+        for some in self._blocks(len(train)):
             there = ~decoded.missing[some]
             off = np.square(decoded.frames[some][there] - background).mean(axis=(1, 2, 3))
             own = train[some][there]
-            sums += [[own.sum(), off[own].sum(dtype=np.float64)], [len(off), off.sum()]]
+            sums += [
+                [own.sum(), off[own].sum(dtype=np.float64)],
+                [len(off), off.sum(dtype=np.float64)],
+            ]
+
+    def _blocks(self, rows: int) -> Iterator[slice]:
+        step = max(1, BLOCK_VALUES // math.prod(self._frame))
+        return (slice(start, start + step) for start in range(0, rows, step))
 
     def _deviation(self, train: np.ndarray, whole: np.ndarray) -> float:
         count, total = train if train[0] else whole

@@ -9,13 +9,14 @@ from bandpass.data.video.clips import Clips
 from bandpass.data.video.store import ClipStore
 from bandpass.evaluation import videos
 from bandpass.models import JEPA
+from bandpass.models.text import TEXT
 from bandpass.recipes import build_jepa
 from bandpass.runs.run import CONTROL, Run, open_run
 from bandpass.runs.tasks import Row
 from bandpass.runs.video import questions, surprise
 from bandpass.runs.video.encoders import Encode, frozen, grid, mean_frame, motion_energy
 from bandpass.runs.video.frames import Frames
-from bandpass.runs.video.sample import clip_table, draw, motion_of, segments_of
+from bandpass.runs.video.sample import clip_table, draw, mean_motion, segments_of
 from bandpass.runs.video.study import Answer, Study, average
 from bandpass.training.atomic import write_table
 
@@ -46,7 +47,8 @@ def evaluate_video(run: Run, store: ClipStore, on_task: Callable[[str], None]) -
         for side in ("train", "test")
     )
     fit, test = draw(train), draw(other)
-    study = Study(fit, test, segments_of(fit), segments_of(test), seed)
+    supervised, masks = run.recipe.model.target == TEXT, run.recipe.train.masks
+    study = Study(fit, test, segments_of(fit), segments_of(test), seed, supervised, masks)
     frames, motion = Frames.of(test), surprise.motion_by_row(test)
     models = _models(run, store)
     rows, curve = list[Row](), np.full(store.rows, np.nan)
@@ -60,7 +62,7 @@ def evaluate_video(run: Run, store: ClipStore, on_task: Callable[[str], None]) -
     for name, encode in _by_hand(store, (places[0], places[1])).items():
         on_task(name)
         rows += _rows(name, _of_views(study, frames, name, encode))
-    simple = motion_of(other, test.rows).mean(axis=1)
+    simple = mean_motion(other, test.rows)
     found = [*questions.trivial(simple, test, seed), *frames.judge(motion, seed)]
     rows += _rows(videos.TRIVIAL, [("none", *each) for each in found])
     write_table(run.path / "evaluation.parquet", rows)
@@ -95,12 +97,12 @@ def _of_model(
     study: Study, frames: Frames, name: str, jepa: JEPA
 ) -> tuple[list[Answer], np.ndarray]:
     """Answers of a model, and its (rows of the store,) surprise, NaN if it foresees none."""
-    answers = _of_views(study, frames, name, frozen(jepa))
-    if not surprise.foresees(jepa):
-        return answers, np.full(study.test.store.rows, np.nan)
-    curve = surprise.by_row(study.test, surprise.surprise(jepa, study.fit, study.test))
-    answers += [(videos.SURPRISE, *each) for each in frames.judge(curve, study.seed)]
-    return answers, curve
+    curve, judged = np.full(study.test.store.rows, np.nan), list[Answer]()
+    if surprise.foresees(jepa):
+        errors = surprise.surprise(jepa, study.fit, study.test, study.masks)
+        curve = surprise.by_row(study.test, errors)
+        judged = [(videos.SURPRISE, *each) for each in frames.judge(curve, study.seed)]
+    return [*_of_views(study, frames, name, frozen(jepa)), *judged], curve
 
 
 def _of_views(study: Study, frames: Frames, name: str, encode: Encode) -> list[Answer]:

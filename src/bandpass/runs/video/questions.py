@@ -170,7 +170,10 @@ def arrow(turned: View, groups: np.ndarray, seed: int) -> Found:
 
 
 def trivial(score: np.ndarray, test: Sample, seed: int) -> Found:
-    """Rank clips by a (m,) score alone, for every class and track: what a probe has to beat."""
+    """Rank clips by a (m,) score alone, for every class and track: what a probe has to beat.
+
+    Clips of which the score is not known, NaN, are left out.
+    """
     asked = {
         f"{videos.ACTION}, {name}": _against(test.side.regimes, code)
         for code, name in names_of(test)
@@ -178,10 +181,12 @@ def trivial(score: np.ndarray, test: Sample, seed: int) -> Found:
     every = (track for track in test.store.manifest["tracks"] if track != "action")
     asked |= {f"{videos.TRACK} {track}": marked(test, track) for track in every}
     asked |= {videos.EVENTS: test.side.labels.astype(np.int64)}
-    for task, labels in asked.items():
+    known = np.isfinite(score)
+    for task, every_label in asked.items():
+        labels = np.where(known, every_label, -1)
         if len(np.unique(labels[labels >= 0])) < 2:
             continue
-        found = rare_slice(labels, score, test.side.groups, seed=seed)
+        found = rare_slice(labels, np.nan_to_num(score), test.side.groups, seed=seed)
         for metric in ("auroc", "average_precision", "prevalence"):
             yield task, metric, found[metric]
 

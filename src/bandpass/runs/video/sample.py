@@ -23,20 +23,28 @@ EDGE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """Labelled stretches of the "action" track of which a side has clips.
+    """Labelled stretches of the "action" track of which most lies on a side of the split.
 
     Attributes:
-        where: Recordings, and rows relative to them.
+        where: Recordings, and rows relative to them: what lies on the side.
         codes: (s,) class of each, into ``store.regimes``.
         groups: (s,) blocks for the bootstrap.
         shares: (s, n) float32: row s averages the clips whose centre lies in segment s or, of a
-            segment that is shorter than the stride, the clip that it has most in common with.
+            segment that is shorter than the stride, the clip that it has most in common with; 0
+            everywhere if no clip has any part in it.
     """
 
     where: Stretches
     codes: np.ndarray
     groups: np.ndarray
     shares: np.ndarray
+
+    @property
+    def seen(self) -> "Segments":
+        """Those that clips have a part in."""
+        own = self.shares.any(axis=1)
+        where = Stretches(*(column[own] for column in self.where))
+        return Segments(where, self.codes[own], self.groups[own], self.shares[own])
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,28 +110,48 @@ def events_of(store: ClipStore, track: str) -> tuple[Stretches, np.ndarray]:
 
 
 def segments_of(sample: Sample) -> Segments:
-    """Actions of which the sample has clips."""
-    events, labels = events_of(sample.store, ACTION)
+    """Actions on the sample's side of the split, cut to it; also those that no clip shows."""
+    found, labels = _cut(*events_of(sample.store, ACTION), sample.clips)
     codes = {name: code for code, name in enumerate(sample.store.regimes)}
-    where, kept, shares = sample.where, list[int](), list[np.ndarray]()
+    where, shares = sample.where, list[np.ndarray]()
     centre = (where.starts + where.stops) / 2
-    for row, (series, start, stop) in enumerate(zip(*events, strict=True)):
+    for series, start, stop in zip(*found, strict=True):
         own = where.recordings == series
         inside = own & (start <= centre) & (centre < stop)
         if not inside.any():
             common = np.minimum(where.stops, stop) - np.maximum(where.starts, start)
             common = np.where(own, common, 0)
             inside = (common > 0) & (np.arange(len(own)) == common.argmax())
-        if inside.any():
-            kept.append(row)
-            shares.append((inside / inside.sum()).astype(np.float32))
-    found = Stretches(*(column[kept] for column in events))
+        shares.append((inside / max(inside.sum(), 1)).astype(np.float32))
     return Segments(
         where=found,
-        codes=np.array([codes[labels[row]] for row in kept], np.int64),
+        codes=np.array([codes[label] for label in labels], np.int64),
         groups=block_groups(found.recordings, found.starts, BLOCK * sample.span),
-        shares=np.array(shares, np.float32).reshape(len(kept), len(centre)),
+        shares=np.array(shares, np.float32).reshape(len(labels), len(centre)),
     )
+
+
+def _cut(events: Stretches, labels: np.ndarray, clips: Clips) -> tuple[Stretches, np.ndarray]:
+    """What lies of events on the side that clips are of, and their labels, if it is most of them.
+
+    The rest is not for this side to know of: neither is a probe fitted on it, nor could a proposal
+    reach it.
+    """
+    runs = [r for r in clips.store.segments.to_pylist() if clips.split in (None, r["split"])]
+    first, last = (np.array([r[name] for r in runs], np.int64) for name in ("start", "stop"))
+    of = np.array([r["series"] for r in runs], np.int64)
+    kept, starts, stops = list[int](), list[int](), list[int]()
+    for row, (series, start, stop) in enumerate(zip(*events, strict=True)):
+        begin, end = np.maximum(first, start), np.minimum(last, stop)
+        here = (of == series) & (begin < end)
+        if 2 * (end - begin)[here].sum() > stop - start:
+            kept.append(row)
+            starts.append(int(begin[here].min()))
+            stops.append(int(end[here].max()))
+    found = Stretches(
+        events.recordings[kept], np.array(starts, np.int64), np.array(stops, np.int64)
+    )
+    return found, labels[kept]
 
 
 def marked(sample: Sample, track: str) -> np.ndarray:
@@ -142,15 +170,39 @@ def marked(sample: Sample, track: str) -> np.ndarray:
 
 
 def motion_of(clips: Clips, rows: np.ndarray) -> np.ndarray:
-    """(n, length - 1) float32 mean absolute difference of each frame to the row before, levels."""
-    motion = clips.store.column("signals")[:, SIGNALS.index("motion")]
-    return np.nan_to_num(motion[rows[:, 1:]])
+    """(n, length - 1) float32 mean absolute difference of each frame to the row before, levels.
+
+    NaN where one of the two is missing.
+    """
+    return clips.store.column("signals")[:, SIGNALS.index("motion")][rows[:, 1:]]
+
+
+def mean_motion(clips: Clips, rows: np.ndarray) -> np.ndarray:
+    """(n,) mean over each clip of what is known of `motion_of`; NaN where nothing is."""
+    motion = motion_of(clips, rows)
+    known = np.isfinite(motion)
+    total = np.where(known, motion, 0).sum(axis=1)
+    return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
+
+
+def deciles(motion: np.ndarray) -> np.ndarray:
+    """(n,) int64 tenth of the clips, 0 .. 9, by (n,) motion; -1 where it is not known.
+
+    Equal motion is never parted, so that tenths may be of unequal size.
+    """
+    known = np.isfinite(motion)
+    found = np.full(len(motion), -1, np.int64)
+    if known.any():
+        edges = np.quantile(motion[known], np.arange(1, 10) / 10)
+        found[known] = np.searchsorted(edges, motion[known])
+    return found
 
 
 def corners(sample: Sample) -> dict[str, np.ndarray]:
     """(n,) bool each: the clips that averages hide."""
     slices = sample.clips.slices()
-    motion = motion_of(sample.clips, sample.rows).mean(axis=1)
+    motion = mean_motion(sample.clips, sample.rows)
+    known = motion[np.isfinite(motion)]
     events, _ = events_of(sample.store, ACTION)
     centre = (sample.where.starts + sample.where.stops) / 2
     edge = np.zeros(len(centre), bool)
@@ -161,15 +213,15 @@ def corners(sample: Sample) -> dict[str, np.ndarray]:
         "rare": slices["rare"][sample.ids],
         "corrupt": slices["corrupt"][sample.ids],
         "boundary": edge,
-        "least motion": motion <= np.quantile(motion, 0.25),
+        "least motion": motion <= (np.quantile(known, 0.25) if len(known) else 0),
     }
 
 
 def clip_table(clips: Clips) -> list[Row]:
     """Rows of ``clips.parquet``: what is known of every clip that training could draw."""
     ids = np.arange(len(clips))
-    motion = motion_of(clips, clips.rows(ids)).mean(axis=1)
-    decile = np.minimum(10 * motion.argsort(kind="stable").argsort(kind="stable") // len(ids), 9)
+    motion = mean_motion(clips, clips.rows(ids))
+    decile = deciles(motion)
     series, starts = clips.locate(ids)
     names, kinds, slices = clips.store.series_names, [*clips.store.regimes, ""], clips.slices()
     labels, regimes = clips.labels(), clips.regimes()

@@ -1,6 +1,6 @@
 """All questions put to one encoder at a time, on the same clips, labels and resamples."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from bandpass.models import JEPA
 from bandpass.runs import tasks
 from bandpass.runs.video import questions
 from bandpass.runs.video.encoders import Encode, View, embed
-from bandpass.runs.video.sample import Sample, Segments, motion_of
+from bandpass.runs.video.sample import Sample, Segments, mean_motion
 from bandpass.scoring.frozen import batches
 
 ATTENDED = 1500
@@ -34,6 +34,9 @@ class Study:
         of: Labelled segments of the former.
         on: Labelled segments of the latter.
         seed: Of probes and bootstrap.
+        supervised: Whether the encoder was trained on labels of the training side: then no fold of
+            it can be scored as if it had not seen them.
+        masks: That the encoder was trained by.
     """
 
     fit: Sample
@@ -41,6 +44,8 @@ class Study:
     of: Segments
     on: Segments
     seed: int
+    supervised: bool
+    masks: Sequence[str]
 
     def views(self, name: str, encode: Encode) -> Iterator[tuple[View, View]]:
         """The clips in every pooling of an encoder; and, of both sides, those that are turned.
@@ -71,8 +76,8 @@ class Study:
         for found in (
             tasks.rare_events(scores, test.side, seed),
             questions.actions(view, fit, test, seed),
-            questions.folds(view, fit, test, seed),
-            questions.segments(view, self.of, self.on, seed),
+            () if self.supervised else questions.folds(view, fit, test, seed),
+            questions.segments(view, self.of.seen, self.on.seen, seed),
             questions.localisation(view, fit, test, self.on, seed),
             questions.state(view, fit, test, seed),
             questions.tracks(view, fit, test, seed),
@@ -118,8 +123,9 @@ def average(members: list[list[Answer]]) -> list[Answer]:
 
 def _moving(sample: Sample) -> np.ndarray:
     """Places in the sample of its clips with motion above the median, ``TURNED`` at most."""
-    motion = motion_of(sample.clips, sample.rows).mean(axis=1)
-    found = np.flatnonzero(motion >= np.median(motion))
+    motion = mean_motion(sample.clips, sample.rows)
+    known = motion[np.isfinite(motion)]
+    found = np.flatnonzero(motion >= (np.median(known) if len(known) else 0))
     return found[:: -(-len(found) // TURNED)]
 
 

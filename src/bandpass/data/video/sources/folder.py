@@ -1,9 +1,11 @@
 """A user's own folder: video files, folders of images, arrays of frames, and a table of events."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,9 @@ LAYOUT = f"""RAW/<any name>.mp4 ...          {" ".join(sorted(VIDEOS))}
 RAW/<any folder>/0001.png ...   {" ".join(sorted(PICTURES))}: a folder of images is a recording
 RAW/<any name>.npy              (frames, height, width) or (frames, height, width, 3) uint8
 RAW/segments.csv                optional: video,start,end,label[,track] with times in seconds
-  files may lie in any folders below RAW; those of one folder are taken to be of one camera"""
+  files may lie in any folders below RAW; those of one folder are taken to be of one camera
+  images are taken as consecutive, also where the numbers in their names jump
+  files of any other kind are passed over"""
 COLUMNS = ("video", "start", "end", "label")
 
 
@@ -89,14 +93,60 @@ def recordings(raw: Path, **options: object) -> Iterator[Recording]:
         yield Recording(name, folder or name, media, some, split=split, rare=rare)
 
 
+def remarks(raw: Path, **options: object) -> list[str]:
+    """What a person should know of a folder that is read: gaps among images, files passed over.
+
+    Args:
+        raw: The folder.
+        **options: Fields of ``Folder``.
+    """
+    settings = _options.settings(Folder, options)
+    pictures: dict[Path, list[Path]] = {}
+    others: list[str] = []
+    for path in _files(Path(raw)):
+        kind = path.suffix.lower()
+        if kind in PICTURES:
+            pictures.setdefault(path.parent, []).append(path)
+        elif kind not in VIDEOS | {ARRAY} and path != Path(raw) / settings.segments:
+            others.append(path.relative_to(raw).as_posix())
+    found: list[str] = []
+    for folder, paths in pictures.items():
+        jumps = _jumps(sorted((path.name for path in paths), key=_tables.natural))
+        if jumps:
+            more = f" and {len(jumps) - 1:,} times more" if len(jumps) > 1 else ""
+            where = f"jump from {jumps[0][0]} to {jumps[0][1]}{more}: they are taken as consecutive"
+            found.append(f"{_name(folder, Path(raw))}: the numbers of its images {where}")
+    if others:
+        names = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        found.append(f"files passed over, of kinds that are not read: {len(others):,}: {names}")
+    return found
+
+
+def _jumps(names: list[str]) -> list[tuple[str, str]]:
+    """Neighbours whose numbers, the last in their names, are further apart than the nearest are."""
+    steps: dict[tuple[str, str], int] = {}
+    for pair in pairwise(names):
+        one, other = (re.fullmatch(r"(.*?)(\d+)(\D*)", Path(name).stem) for name in pair)
+        if one and other and one[1] == other[1]:
+            steps[pair] = int(other[2]) - int(one[2])
+    usual = min((step for step in steps.values() if step > 0), default=0)
+    return [pair for pair, step in steps.items() if step > usual]
+
+
+def _files(raw: Path) -> Iterator[Path]:
+    """Every file below a folder that is not hidden, sorted."""
+    for path in sorted(_tables.existing(raw, LAYOUT).rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(raw).parts)
+        if not hidden and path.is_file():
+            yield path
+
+
 def _media(raw: Path, fps: float) -> dict[str, Media]:
     """Everything below a folder that has frames, by name, in natural order."""
     found: dict[str, Media] = {}
     pictures: dict[Path, list[Path]] = {}
-    for path in sorted(_tables.existing(raw, LAYOUT).rglob("*")):
+    for path in _files(raw):
         relative, kind = path.relative_to(raw), path.suffix.lower()
-        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
-            continue
         if kind in PICTURES:
             pictures.setdefault(path.parent, []).append(path)
         elif kind in VIDEOS:
@@ -105,17 +155,23 @@ def _media(raw: Path, fps: float) -> dict[str, Media]:
             load(path)  # says so now if it is none
             _put(found, relative.with_suffix("").as_posix(), Frames(partial(load, path), fps, path))
     for folder, paths in pictures.items():
-        name = raw.resolve().name if folder == raw else folder.relative_to(raw).as_posix()
         order = sorted(paths, key=lambda path: _tables.natural(path.name))
-        _put(found, name, Images(tuple(order), fps))
+        _put(found, _name(folder, raw), Images(tuple(order), fps))
     if not found:
         raise DataError(f"{raw}: holds no video; expected the layout\n{LAYOUT}")
     return {name: found[name] for name in sorted(found, key=_tables.natural)}
 
 
+def _name(folder: Path, raw: Path) -> str:
+    """The name of the recording that the images of a folder are."""
+    return raw.resolve().name if folder == raw else folder.relative_to(raw).as_posix()
+
+
 def _put(found: dict[str, Media], name: str, media: Media) -> None:
     if name in found:
-        raise DataError(f"two recordings are called {name!r}: rename {_path(media)} or the other")
+        raise DataError(
+            f"two recordings are called {name!r}: rename {_path(found[name])} or {_path(media)}"
+        )
     found[name] = media
 
 

@@ -108,17 +108,6 @@ def test_a_fault_of_two_fifths_of_the_time_is_not_usual(kind):
     assert (faults[share == 0] < 0.9).all()
 
 
-@pytest.mark.parametrize("pixels", [0.5, 0.7, 1.5])
-def test_what_walks_over_a_plain_wall_is_no_shaking_camera(pixels):
-    generator = np.random.default_rng(0)
-    frames = 100 + generator.standard_normal((1600, 24, 32, 1))
-    for row, frame in enumerate(frames):
-        at = int(pixels * (row % 160))
-        frame[8:18, at : at + 5] = 220
-    faults, rule = judged(np.rint(frames).astype(np.uint8))
-    assert ((faults >= 0.9) & (rule == RULES.index("jitter"))).mean() < 0.01
-
-
 def test_every_entity_has_a_usual_of_its_own():
     steady, loose = room(), room(seed=5, shake=1.0)
     both = np.concatenate([signals(f, np.zeros(1600, bool), FPS) for f in (steady, loose)])

@@ -38,8 +38,8 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
         # usual. A fault of less than three quarters of the time does not make it so.
         "blackout": Limit(1 / 4, usual=0.25),  # one over the contrast, 1 / levels
         "freeze": Limit(0.5, usual=0.25),  # seconds of an exact repeat
-        # Pixels back and forth. A mount that comes loose stays so for long, and half of the stream
-        # must not make it usual; of nights a quarter may.
+        # Pixels from one shift to the next: a pan moves evenly. A mount that comes loose stays so
+        # for long, and half of the stream must not make it usual; of nights a quarter may.
         "jitter": Limit(1.0, usual=0.4, times=4.0),
         "flicker": Limit(0.06),  # change of exposure as a share of the brightness
         "noise": Limit(6.0),  # levels by which all cells of the grid but one change
@@ -49,9 +49,6 @@ RULES = tuple(LIMITS)
 
 FRAMES = 0.25
 """Share of a clip's frames that must reach a strength: from which it counts as corrupt, too."""
-
-STEPS = 4
-"""Shifts, one after the other, in which a camera that shakes comes back."""
 
 SAMPLE = 512
 """Clips of an entity that its usual is taken from."""
@@ -94,11 +91,13 @@ def judge_clips(
 def strengths(signals: np.ndarray) -> np.ndarray:
     """Strength of every rule in every row, (F, RULES) float32; 0 where it is not known."""
     column = {name: signals[:, place] for place, name in enumerate(SIGNALS)}
+    jump = np.zeros((len(signals), 2), np.float32)
+    jump[1:] = np.diff(np.stack([column["shift-y"], column["shift-x"]], axis=1), axis=0)
     found = (
         np.isnan(column["brightness"]),
         1 / np.maximum(column["contrast"], 0.1),
         column["frozen"],
-        np.hypot(*(_to_and_fro(column[name]) for name in ("shift-y", "shift-x"))),
+        np.hypot(*jump.T),
         np.abs(column["exposure"]) / (column["brightness"] + DARK),
         np.partition(signals[:, list(MOTIONS)], 1, axis=1)[:, 1],
     )
@@ -113,19 +112,6 @@ def limits(strengths: np.ndarray) -> np.ndarray:
             for own, limit in zip(strengths.T, LIMITS.values(), strict=True)
         ]
     )
-
-
-def _to_and_fro(shift: np.ndarray) -> np.ndarray:
-    """(F,) pixels of the way over `STEPS` shifts that took the picture nowhere; NaN if unknown.
-
-    A pan goes one way, and so does a large object that is taken for the picture, in whole pixels or
-    in fits: its way is as long as the distance. A camera that shakes comes back.
-    """
-    found = np.full(len(shift), np.nan, np.float32)
-    if len(shift) >= STEPS:
-        steps = np.lib.stride_tricks.sliding_window_view(shift, STEPS)
-        found[STEPS - 1 :] = np.abs(steps).sum(axis=1) - np.abs(steps.sum(axis=1))
-    return found
 
 
 def _of_clips(strengths: np.ndarray, rows: np.ndarray) -> np.ndarray:

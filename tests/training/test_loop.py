@@ -210,10 +210,11 @@ def test_a_checkpoint_without_counts_of_draws_is_continued(recipe, train, tmp_pa
     chosen = recipe("steps=12", "checkpoint_every=6", "policy=uniform")
 
     def stop(row, log):
-        if row["step"] == 6:
-            raise KeyboardInterrupt
+        if row["step"] > 6:
+            raise RuntimeError("stopped")
 
-    assert not train(chosen, tmp_path, stop)
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(chosen, tmp_path, stop)
     newest = checkpoint.latest(tmp_path)
     weights, state = checkpoint.load_weights(newest), checkpoint.load_state(newest)
     done = state["step"]

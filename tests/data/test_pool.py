@@ -15,6 +15,10 @@ def square(job, tell):
     tell(job)
     return job * job, os.getpid()
 
+def read(job, tell):
+    tell(1, 10 * job, 100 * job)
+    tell(0, job, 0)
+
 def note(job, tell):
     folder, number = job
     (folder / str(number)).touch()
@@ -48,6 +52,14 @@ def test_results_come_in_the_order_of_the_jobs_whichever_is_begun_first(work, wo
     assert [square for square, _ in found] == [1, 25, 4, 16, 9]
     assert sum(told) == 15
     assert ({process for _, process in found} == {os.getpid()}) == (workers == 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_unit_is_counted_by_itself(work, workers):
+    told = []
+    results = work_through([1, 2, 3], work.read, lambda *done: told.append(done), workers=workers)
+    assert [*results] == [None] * 3
+    assert [sum(unit) for unit in zip(*told, strict=True)] == [3, 66, 600]
 
 
 def test_no_more_jobs_are_done_ahead_than_allowed(work, tmp_path):

@@ -14,14 +14,17 @@ from bandpass.data.manifest import StoreError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Tell = Callable[[int], None]
-"""Called with the units of work that were done since the last call."""
+Tell = Callable[..., None]
+"""Called with what was done since the last call: a number for each unit the work counts."""
 
 _EVERY = 0.2
 """Seconds between two looks at how far the processes are."""
 
-_DONE, _STOP = 0, 1
-_shared: "SynchronizedArray[int] | None" = None  # of a worker
+_MOST = 4
+"""Units that work may count."""
+
+_STOP, _UNITS, _DONE = 0, 1, 2
+_shared: "SynchronizedArray[int] | None" = None  # of a worker: stop? units, then their counts
 
 
 class _Stopped(Exception):
@@ -57,13 +60,21 @@ def work_through(
         yield from (work(job, tell) for job in jobs)
         return
     context = multiprocessing.get_context("spawn")
-    shared: SynchronizedArray[int] = context.Array("q", 2)
+    shared: SynchronizedArray[int] = context.Array("q", _DONE + _MOST)
     pool = ProcessPoolExecutor(workers, context, _begin, (shared,))
     order = list(range(len(jobs)))
     if ahead is None:
         order.sort(key=lambda number: -size(jobs[number]))
     futures: dict[int, Future[Result]] = {}
-    told = 0
+    told = [0] * _MOST
+
+    def look() -> None:
+        nonlocal told
+        _, units, *done = shared.get_obj()
+        if units:  # else nobody has told anything
+            tell(*(now - then for now, then in zip(done[:units], told, strict=False)))
+            told = done
+
     try:
         for number in range(len(jobs)):
             most = len(jobs) if ahead is None else number + 1 + ahead
@@ -71,12 +82,10 @@ def work_through(
                 futures[other] = pool.submit(_work, work, jobs[other])
             while not futures[number].done():
                 wait([futures[number]], _EVERY, FIRST_COMPLETED)
-                now = shared.get_obj()[_DONE]
-                tell(now - told)
-                told = now
+                look()
                 _raise_first(futures)
             yield futures[number].result()
-        tell(shared.get_obj()[_DONE] - told)
+        look()
     except BrokenProcessPool as error:
         raise StoreError(
             f"the system killed one of {workers} processes, for want of memory most likely: "
@@ -116,9 +125,11 @@ def _work(work: Callable[[Job, Tell], Result], job: Job) -> Result:
     return work(job, _count)
 
 
-def _count(done: int) -> None:
+def _count(*done: int) -> None:
     assert _shared is not None
     with _shared.get_lock():
-        _shared[_DONE] += done
+        _shared[_UNITS] = len(done)
+        for place, more in enumerate(done, _DONE):
+            _shared[place] += more
     if _shared[_STOP]:
         raise _Stopped

@@ -23,7 +23,7 @@ def jobs(fakes, tmp_path):
 
 
 def write(job, keep_damaged: bool = False, tell=lambda *more: None):
-    write_part(job, KEY, keep_damaged, tell)
+    write_part(job, tell, key=KEY, keep_damaged=keep_damaged)
     return open_part(job)
 
 

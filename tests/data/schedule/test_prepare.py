@@ -1,6 +1,5 @@
 import errno
 import gzip
-import importlib
 import itertools
 import json
 import os
@@ -9,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ import pytest
 
 from bandpass.data import DataError, StoreError, atomic, open_store
 from bandpass.data.columns import ColumnWriter
-from bandpass.data.schedule import parts, pool
+from bandpass.data.schedule import parts
 from bandpass.data.schedule.prepare import CHECKING, READING, WRITING, Options, prepare_schedule
 from bandpass.data.schedule.record import UNDATED
 from bandpass.data.schedule.sources import find
@@ -140,8 +138,11 @@ def test_what_was_read_is_not_read_again(raw, prepare, monkeypatch, tmp_path):
     assert not (tmp_path / "store").exists()
     raw("one", b=["d u:1 1 1 1"])
     read = []
-    monkeypatch.setattr(pool, "write_part", lambda job, *a: read.append(job.name) or write(job, *a))
     write = parts.write_part
+    monkeypatch.setattr(
+        "bandpass.data.schedule.prepare.write_part",
+        lambda job, *a, **k: read.append(job.name) or write(job, *a, **k),
+    )
     seen = []
     store = prepare("one", progress=seen.append)
     assert read == ["b.txt", "c.txt"]
@@ -222,19 +223,6 @@ def test_damage_stops_the_run_and_names_the_file(tmp_path, workers, monkeypatch)
     with pytest.raises(DataError, match=r"2015-01-01-0\.json"):
         prepare_schedule(tmp_path / "raw", tmp_path / "store", None, strict)
     assert open_store(tmp_path / "store").hash == store.hash
-
-
-def test_a_process_that_the_system_kills_is_told_with_what_to_do(raw, tmp_path, monkeypatch, fakes):
-    (tmp_path / "killer.py").write_text(
-        "import os, signal\ndef read(path, malformed): os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(parts, "SMALL_FILES", 1)
-    raw("one", a=LINES, b=LINES)
-    source = replace(fakes.source("one"), read=importlib.import_module("killer").read)
-    with pytest.raises(StoreError, match=r"killed one of 2 processes.*fewer --workers"):
-        prepare_schedule(tmp_path / "raw", tmp_path / "store", [source], Options(workers=2))
-    assert not (tmp_path / "store").exists()
 
 
 def test_a_part_without_the_rest_of_a_damaged_file_is_not_taken_for_whole(

@@ -152,7 +152,7 @@ def finished(job: Job, *, keep_damaged: bool) -> Part | None:
     return part if keep_damaged or DAMAGED not in part.about["malformed"] else None
 
 
-def write_part(job: Job, key: bytes, keep_damaged: bool, tell: Tell) -> None:
+def write_part(job: Job, tell: Tell, *, key: bytes, keep_damaged: bool) -> None:
     """Read the files of a job and write its part, whole or not at all.
 
     Raises:

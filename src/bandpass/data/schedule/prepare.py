@@ -1,5 +1,6 @@
 """Raw files of many datasets to one store of schedule windows."""
 
+import functools
 import os
 import shutil
 from collections import Counter
@@ -11,12 +12,12 @@ from typing import NamedTuple
 
 from bandpass.data.atomic import publishing, writing
 from bandpass.data.manifest import read_manifest
+from bandpass.data.pool import work_through
 from bandpass.data.schedule.check import verify_windows
 from bandpass.data.schedule.datasets import Dataset, entry, find_datasets
 from bandpass.data.schedule.keys import find_key, fingerprint
 from bandpass.data.schedule.merging import merge_parts
-from bandpass.data.schedule.parts import Job, Part, finished, open_part, plan
-from bandpass.data.schedule.pool import write_parts
+from bandpass.data.schedule.parts import Job, Part, finished, open_part, plan, write_part
 from bandpass.data.schedule.record import ScheduleSource
 from bandpass.data.schedule.store import ScheduleStore, ScheduleWriter
 from bandpass.data.series import DataError
@@ -133,8 +134,10 @@ def _read(jobs: list[Job], key: bytes, options: Options, progress: Progress) -> 
         files, records, size = files + more_files, records + more_records, size + more_bytes
         progress(Seen(READING, size, total, files, records))
 
+    write = functools.partial(write_part, key=key, keep_damaged=keep)
     workers = options.workers or os.cpu_count() or 1
-    write_parts(left, key, tell, workers=workers, keep_damaged=keep)
+    for _ in work_through(left, write, tell, workers=workers, size=lambda job: job.bytes):
+        pass  # a part is on the disk
 
 
 def _write(

@@ -117,6 +117,11 @@ def test_a_refresh_scores_the_stale_and_moves_nothing_else(feed):
     assert made.sampler.stale(settings.batch) != ids
 
 
+def test_a_state_has_the_names_that_older_checkpoints_have(feed):
+    made = feed("score=disagreement", "gate=true")[0]
+    assert set(made.state_dict()) == {"cost", "sampler", "novelty", "slow", "heads", "optimizer"}
+
+
 def test_a_gate_is_told_of_progress_and_variation_at_refreshes(feed, monkeypatch):
     made, jepa, _, _ = feed("gate=true", "rescore_every=1")
     told = []

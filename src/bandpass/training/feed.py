@@ -196,7 +196,8 @@ class Feed:
     def _learners(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for number, aids in enumerate(self._aids):
-            found |= {f"slow{number}": aids.slow, f"heads{number}": aids.heads}
+            own = str(number or "")  # the first has the names of a run of one corpus
+            found |= {f"slow{own}": aids.slow, f"heads{own}": aids.heads}
         found["optimizer"] = self._optimizer
         return {name: part for name, part in found.items() if part is not None}
 

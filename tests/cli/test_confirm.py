@@ -65,7 +65,7 @@ def test_combined_only(bandpass, days, tmp_path):
 
 
 def test_ctrl_c_leaves_a_table_and_says_how_to_go_on(bandpass, days, tmp_path, monkeypatch):
-    cells = importlib.import_module("bandpass.runs.confirm.jobs")
+    cells = importlib.import_module("bandpass.runs.confirm.passes")
     run_cell, made = cells.run_cell, []
 
     def interrupted(cell, *rest):

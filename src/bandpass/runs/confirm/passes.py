@@ -1,13 +1,15 @@
 """Seeded passes: train, verify, measure, tabulate; stopped at any moment, the next call goes on."""
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from bandpass.data.atomic import alone
-from bandpass.runs.confirm.cells import known_row
-from bandpass.runs.confirm.jobs import Listener, apart, here
+from bandpass.runs.confirm.cells import known_row, run_cell
 from bandpass.runs.confirm.plan import Cell, Plan
 from bandpass.runs.confirm.tables import write_tables
+from bandpass.runs.jobs import Listener, OnRow, apart, here
 from bandpass.runs.run import RunError
 from bandpass.runs.tasks import Row
 
@@ -63,15 +65,20 @@ def confirm(
     with alone(plan.out / ".lock", busy):
         write_tables(plan, list(rows.values()), failed)
         listener = Listener(on_log, done, failure)
-        store = plan.store.path
+        work = partial(_make, store=plan.store.path)
         try:
             if jobs == 1:
-                finished = here(plan.cells, store, listener)
+                finished = here(plan.cells, work, listener)
             else:
-                finished = apart(plan.cells, store, listener, jobs)
+                finished = apart(plan.cells, work, listener, jobs)
         except KeyboardInterrupt:
             finished = False
     if failed:
         first, why = next(iter(failed.items()))
         raise RunError(f"{len(failed)} of {len(plan.cells)} runs failed, first {first}: {why}")
     return finished
+
+
+def _make(cell: Cell, on_row: OnRow, *, store: Path) -> Row | None:
+    """Make a run, here or in a process of its own."""
+    return run_cell(cell, store, lambda name, row, log: on_row(row))

@@ -1,24 +1,21 @@
-"""Where the runs of a confirmation are made: one after the other here, or in many processes."""
+"""Where many runs are made: one after the other here, or in many processes."""
 
 import multiprocessing
 import os
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from bandpass.data import DataError, StoreError
 from bandpass.recipes import RecipeError
-from bandpass.runs.confirm.cells import run_cell
-from bandpass.runs.confirm.plan import Cell
 from bandpass.runs.run import RunError
-from bandpass.runs.tasks import Row
 from bandpass.training import CheckpointError, DeviceError, Diverged
 from bandpass.training.interrupt import interruptible
 
@@ -28,46 +25,74 @@ OWN = (CheckpointError, DataError, Diverged, RunError)
 EVERYBODYS = (DeviceError, OSError, RecipeError, StoreError)
 """Errors that the other runs would meet too."""
 
+Cell = TypeVar("Cell")
+"""What a run is told by; it can be pickled, and as text it is the name of the run."""
+
+Result = TypeVar("Result")
+
+OnRow = Callable[[dict[str, Any]], None]
+"""Told of every logged row of a training."""
+
+Work = Callable[[Cell, OnRow], Result | None]
+"""Makes a run; None after Ctrl-C, when it is saved. Can be pickled where processes are asked for:
+a function of a module, or `functools.partial` of one."""
+
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _POLL = 0.2
-_LOG, _ROW, _FAILED, _BROKEN = range(4)
+_LOG, _DONE, _FAILED, _BROKEN = range(4)
 
 
 @dataclass(frozen=True)
-class Listener:
+class Listener(Generic[Cell, Result]):
     """Who is told what happens.
 
     Attributes:
         log: Told of every logged row of a training.
-        row: Told of the finished row of a run.
+        done: Told what a finished run came to.
         failed: Told that a run failed, and why.
     """
 
     log: Callable[[Cell, dict[str, Any]], None]
-    row: Callable[[Cell, Row], None]
+    done: Callable[[Cell, Result], None]
     failed: Callable[[Cell, str], None]
 
 
-def here(cells: Sequence[Cell], store: Path, listener: Listener) -> bool:
+def here(cells: Iterable[Cell], work: Work[Cell, Result], listener: Listener[Cell, Result]) -> bool:
     """Make the runs in this process.
+
+    Args:
+        cells: The runs. Each is asked for when it can begin: a generator can end early.
+        work: Makes one.
+        listener: Who is told.
 
     Returns:
         Whether all were gone through; False after Ctrl-C.
     """
     for cell in cells:
         try:
-            row = run_cell(cell, store, lambda name, row, log, cell=cell: listener.log(cell, row))
+            result = work(cell, lambda row, cell=cell: listener.log(cell, row))
         except OWN as error:
             listener.failed(cell, str(error))
             continue
-        if row is None:
+        if result is None:
             return False
-        listener.row(cell, row)
+        listener.done(cell, result)
     return True
 
 
-def apart(cells: Sequence[Cell], store: Path, listener: Listener, jobs: int) -> bool:
+def apart(
+    cells: Iterable[Cell],
+    work: Work[Cell, Result],
+    listener: Listener[Cell, Result],
+    jobs: int,
+) -> bool:
     """Make the runs in ``jobs`` processes of one thread each.
+
+    Args:
+        cells: The runs. Each is asked for when it can begin: a generator can end early.
+        work: Makes one.
+        listener: Who is told, in this process.
+        jobs: How many at once.
 
     Returns:
         Whether all were gone through; False after Ctrl-C, which every process answers with a
@@ -76,42 +101,46 @@ def apart(cells: Sequence[Cell], store: Path, listener: Listener, jobs: int) -> 
     Raises:
         RunError: If a process meets an error that the others would meet too, or dies.
     """
-    left = list(cells)
-    with interruptible() as interrupted, _workers(min(jobs, len(cells)), store) as workers:
+    coming = iter(cells)
+    first = list(islice(coming, jobs))
+    left = chain(first, coming)
+    with interruptible() as interrupted, _workers(len(first), work) as workers:
         busy: dict[Connection, Cell] = {}
         told = False
-        while left or busy:
+        while True:
             for line in workers:
-                if line not in busy and left:
-                    busy[line] = left.pop(0)
-                    _send(line, busy[line])
+                if line in busy or told:
+                    continue
+                for cell in islice(left, 1):
+                    busy[line] = cell
+                    _send(line, cell)
+            if not busy:
+                return not told
             if interrupted() and not told:
                 told = True
-                left.clear()
                 for line in busy:
                     workers[line].terminate()  # it saves where it stands
             for line in wait(list(busy), timeout=_POLL):
                 assert isinstance(line, Connection)
                 if _hear(line, busy[line], listener, told):
                     del busy[line]
-    return not told
 
 
-def _send(line: Connection, cell: Cell) -> None:
+def _send(line: Connection, cell: object) -> None:
     try:
         line.send(cell)
     except BrokenPipeError:
         raise _died(cell) from None
 
 
-def _died(cell: Cell) -> RunError:
+def _died(cell: object) -> RunError:
     return RunError(
         f"the process of {cell} died: if memory was short, take fewer --jobs; the same command "
         "continues"
     )
 
 
-def _hear(line: Connection, cell: Cell, listener: Listener, told: bool) -> bool:
+def _hear(line: Connection, cell: Cell, listener: Listener[Cell, Any], told: bool) -> bool:
     """Pass on what a process says; returns whether it is done with its run."""
     try:
         kind, content = line.recv()
@@ -122,10 +151,10 @@ def _hear(line: Connection, cell: Cell, listener: Listener, told: bool) -> bool:
     if kind == _LOG:
         listener.log(cell, content)
         return False
-    if kind == _ROW and content is None and not told:  # somebody stopped that process alone
+    if kind == _DONE and content is None and not told:  # somebody stopped that process alone
         listener.failed(cell, "its process was stopped; it is saved and can be continued")
-    elif kind == _ROW and content is not None:
-        listener.row(cell, content)
+    elif kind == _DONE and content is not None:
+        listener.done(cell, content)
     if kind == _FAILED:
         listener.failed(cell, content)
     if kind == _BROKEN:
@@ -134,7 +163,7 @@ def _hear(line: Connection, cell: Cell, listener: Listener, told: bool) -> bool:
 
 
 @contextmanager
-def _workers(count: int, store: Path) -> Iterator[dict[Connection, BaseProcess]]:
+def _workers(count: int, work: Work[Any, Any]) -> Iterator[dict[Connection, BaseProcess]]:
     """Processes that wait for runs, by the line to each; none is left afterwards."""
     context = multiprocessing.get_context("spawn")
     workers: dict[Connection, BaseProcess] = {}
@@ -142,7 +171,7 @@ def _workers(count: int, store: Path) -> Iterator[dict[Connection, BaseProcess]]
         with _one_thread():
             for _ in range(count):
                 line, theirs = context.Pipe()
-                worker = context.Process(target=_work, args=(theirs, store))
+                worker = context.Process(target=_work, args=(theirs, work))
                 worker.start()
                 theirs.close()
                 workers[line] = worker
@@ -169,21 +198,20 @@ def _one_thread() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _work(line: Connection, store: Path) -> None:
+def _work(line: Connection, work: Work[Any, Any]) -> None:
     """Make runs as they come; a parent that is gone ends it with the next thing it says."""
     os.setpgrp()  # a Ctrl-C in the terminal is for the parent, which passes it on once
     torch.set_num_threads(1)
     try:
         while True:
-            cell: Cell = line.recv()
-            line.send(_attempt(cell, store, line))
+            line.send(_attempt(line.recv(), work, line))
     except (EOFError, OSError):
         pass
 
 
-def _attempt(cell: Cell, store: Path, line: Connection) -> tuple[int, object]:
+def _attempt(cell: object, work: Work[Any, Any], line: Connection) -> tuple[int, object]:
     try:
-        return _ROW, run_cell(cell, store, lambda name, row, log: line.send((_LOG, row)))
+        return _DONE, work(cell, lambda row: line.send((_LOG, row)))
     except OWN as error:
         return _FAILED, str(error)
     except BrokenPipeError:

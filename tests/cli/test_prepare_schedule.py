@@ -1,16 +1,12 @@
 """`bandpass prepare schedule` on raw files in the real formats, as a person types it."""
 
-import io
 import re
 import runpy
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from bandpass.cli import schedule
 from bandpass.data import open_store
-from bandpass.data.schedule.prepare import CHECKING, READING, Seen
 from bandpass.data.schedule.sources import SCHEDULE_SOURCES
 
 MAKE = Path(__file__).parents[1] / "data" / "schedule"
@@ -133,30 +129,3 @@ def test_sources_lists_the_datasets_and_why_some_are_blocked(bandpass):
     for source in SCHEDULE_SOURCES.values():
         assert f"{source.name} schedule, {source.title} licence {source.licence}" in out
         assert not source.blocked or f"blocked {source.blocked}" in out
-
-
-def shown(*seen: Seen, terminal: bool) -> str:
-    file = io.StringIO()
-    console = Console(file=file, force_terminal=terminal, color_system=None, width=150)
-    with schedule.progress(console) as told:
-        for each in seen:
-            told(each)
-    return file.getvalue()
-
-
-def test_a_terminal_shows_a_bar_for_each_stage():
-    seen = [Seen(READING, n, 100, n, 10 * n) for n in (0, 50, 100)] + [Seen(CHECKING, 9, 9)]
-    out = shown(*seen, terminal=True)
-    assert re.search(r"reading .*100% 100 files, 1,000 records, [\d,]+/s", out)
-    assert re.search(r"checking .*100% 9 windows", out)
-
-
-def test_without_a_terminal_a_line_is_printed_now_and_then(monkeypatch):
-    clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr(schedule.time, "monotonic", lambda: float(next(clock)))
-    seen = [Seen(READING, 500 + n, 1000, n, 10 * n, "made it" if n == 0 else "") for n in range(9)]
-    lines = shown(*seen, terminal=False).splitlines()
-    assert lines[0] == "made it"
-    assert 2 <= len(lines) - 1 < 9
-    last = r"reading 5\d%  \d files, \d0 records, [\d,]+/s  ETA (\d+) s"
-    assert all(re.fullmatch(last, line) for line in lines[1:])

@@ -1,17 +1,14 @@
 """`bandpass prepare video` on small films, as a person types it."""
 
-import io
 import re
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from bandpass.cli import video
 from bandpass.data import open_store
-from bandpass.data.video.prepare import Seen
 from bandpass.data.video.sources import VIDEO_SOURCES
 
 FILMS = Path(__file__).parents[1] / "data" / "video" / "films.py"
@@ -146,17 +143,3 @@ def test_a_long_table_is_cut(bandpass, raw, tmp_path, monkeypatch):
     monkeypatch.setattr(video, "LINES", 1)
     words = ("--raw", raw, "--store", tmp_path / "store", "--workers", 1)
     assert "... and 1 more" in bandpass("prepare", "video", *words).out
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_progress_is_drawn_or_told_line_by_line(monkeypatch, terminal):
-    monkeypatch.setattr(video, "EVERY", 0.0)
-    out = io.StringIO()
-    with video.progress(Console(file=out, force_terminal=terminal, width=120)) as told:
-        told(Seen(0, 1000, "2 recordings were decoded before"))
-        told(Seen(500, 1000))
-        told(Seen(1000, 1000))
-    text = out.getvalue()
-    assert "2 recordings were decoded before" in text
-    assert "1,000 of 1,000 frames" in text
-    assert ("ETA" in text) == (not terminal)

@@ -1,29 +1,18 @@
 """`bandpass prepare schedule`: many datasets at once, with progress, and a table of them."""
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from bandpass.cli.commands import console, say
+from bandpass.cli.stages import Stages, stages
 from bandpass.data.schedule.parts import DAMAGED
 from bandpass.data.schedule.prepare import READING, Options, Seen, prepare_schedule
-from bandpass.data.schedule.prepare import Progress as Told
 from bandpass.data.schedule.record import ScheduleSource
 from bandpass.data.schedule.sources import SCHEDULE_SOURCES, find
 from bandpass.data.schedule.store import ScheduleStore
@@ -31,9 +20,6 @@ from bandpass.data.series import DataError
 from bandpass.data.sources._options import flag
 
 ALL = "all"
-EVERY = 10.0
-"""Seconds from line to line where there is no terminal to draw on."""
-
 WIDTH = 132
 """Of the table where there is no terminal to fit into."""
 
@@ -60,8 +46,10 @@ def prepare(
     if pairs:
         raise DataError(f"schedule has no option {next(iter(pairs))!r}: it takes keep_damaged")
     options = replace(options, keep_damaged=flag("keep_damaged", keep))
-    with progress(console) as told:
-        made = prepare_schedule(raw, store, _chosen(datasets), options, told)
+    with stages(console) as shown:
+        made = prepare_schedule(
+            raw, store, _chosen(datasets), options, lambda seen: show(shown, seen)
+        )
     wide = console if console.is_terminal else Console(width=WIDTH)
     wide.print(summary(made))
     for line in notes(made):
@@ -125,55 +113,10 @@ def _reasons(entry: dict[str, Any]) -> Iterator[str]:
         yield f"{count:,} {why}" + (f" (first {first[why]})" if why in first else "")
 
 
-@contextmanager
-def progress(console: Console) -> Iterator[Told]:
-    """Draw a bar with rate and ETA for each stage; without a terminal print a line now and then."""
-    if not console.is_terminal:
-        yield _Telling(console, None)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    columns += (TextColumn("{task.fields[what]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        yield _Telling(console, bar)
-
-
-class _Telling:
-    """Shows how far the preparation is."""
-
-    def __init__(self, console: Console, bar: Progress | None) -> None:
-        self._console, self._bar = console, bar
-        self._first: Seen | None = None
-        self._started = self._printed = 0.0
-        self._task = TaskID(0)
-
-    def __call__(self, seen: Seen) -> None:
-        if seen.note:
-            self._console.print(Text(seen.note), soft_wrap=True)
-        if self._first is None or self._first.stage != seen.stage:
-            self._begin(seen)
-        what, left = self._rates(seen)
-        if self._bar is not None:
-            self._bar.update(self._task, completed=seen.done, total=seen.total, what=what)
-        elif time.monotonic() - self._printed > EVERY:
-            self._printed = time.monotonic()
-            share = seen.done / max(seen.total, 1)
-            line = f"{seen.stage} {share:.0%}  {what}  ETA {left}"
-            self._console.print(Text(line), soft_wrap=True)
-
-    def _begin(self, seen: Seen) -> None:
-        self._first = seen
-        self._started = self._printed = time.monotonic()
-        if self._bar is not None:
-            # What was there before does not count for the rate.
-            self._task = self._bar.add_task(seen.stage, completed=seen.done, what="")
-
-    def _rates(self, seen: Seen) -> tuple[str, str]:
-        """Counts with their rates, and how long it will take."""
-        assert self._first is not None
-        seconds = max(time.monotonic() - self._started, 1e-9)
-        done = seen.done - self._first.done
-        left = f"{(seen.total - seen.done) * seconds / done:.0f} s" if done else "?"
-        if seen.stage != READING:
-            return f"{seen.done:,} windows, {done / seconds:,.0f}/s", left
-        rate = (seen.records - self._first.records) / seconds
-        return f"{seen.files:,} files, {seen.records:,} records, {rate:,.0f}/s", left
+def show(shown: Stages, seen: Seen) -> None:
+    """Show how far the preparation is."""
+    shown.note(seen.note)
+    counts = {"windows": seen.done}
+    if seen.stage == READING:
+        counts = {"files": seen.files, "records": seen.records}
+    shown.show(seen.stage, seen.done, seen.total, counts)

@@ -1,35 +1,23 @@
 """`bandpass prepare video`: with progress, and a table of the recordings."""
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 from bandpass.cli.commands import console, say
+from bandpass.cli.stages import Stages, stages
 from bandpass.data.video import ClipStore, VideoSource
 from bandpass.data.video.options import parse
-from bandpass.data.video.prepare import Progress as Told
 from bandpass.data.video.prepare import Seen, prepare_video
 from bandpass.data.video.sources import find, folder
 
 NEEDS_NOTHING = "world"
 """The source that reads no files."""
-
-EVERY = 10.0
-"""Seconds from line to line where there is no terminal to draw on."""
 
 WIDTH = 132
 """Of the table where there is no terminal to fit into."""
@@ -66,8 +54,8 @@ def prepare(
         raw = store
     workers, overwrite = how
     options = parse(source, pairs, workers=workers, overwrite=overwrite)
-    with progress(console) as told:
-        made = prepare_video(source, raw, store, options, told)
+    with stages(console) as shown:
+        made = prepare_video(source, raw, store, options, lambda seen: show(shown, seen))
     wide = console if console.is_terminal else Console(width=WIDTH)
     wide.print(summary(made))
     seen = folder.remarks(raw, **options.of_source) if source is folder.SOURCE else []
@@ -138,35 +126,8 @@ def _splits(store: ClipStore) -> list[list[str]]:
     return found
 
 
-@contextmanager
-def progress(console: Console) -> Iterator[Told]:
-    """Draw a bar with rate and ETA; without a terminal print a line now and then."""
-    if not console.is_terminal:
-        yield _Telling(console, None)
-        return
-    columns = (TextColumn("decoding"), BarColumn(), TaskProgressColumn())
-    columns += (TextColumn("{task.fields[what]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        yield _Telling(console, bar)
-
-
-class _Telling:
-    """Shows how far the preparation is."""
-
-    def __init__(self, console: Console, bar: Progress | None) -> None:
-        self._console, self._bar = console, bar
-        self._started = self._printed = time.monotonic()
-        self._task = bar.add_task("", total=None, what="") if bar is not None else None
-
-    def __call__(self, seen: Seen) -> None:
-        if seen.note:
-            self._console.print(Text(seen.note), soft_wrap=True)
-        now = time.monotonic()
-        rate = seen.done / max(now - self._started, 1e-9)
-        what = f"{seen.done:,} of {seen.total:,} frames, {rate:,.0f}/s"
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=seen.done, total=seen.total or None, what=what)
-        elif now - self._printed > EVERY:
-            self._printed = now
-            left = f"{(seen.total - seen.done) / rate:.0f} s" if rate else "?"
-            self._console.print(Text(f"decoding  {what}  ETA {left}"), soft_wrap=True)
+def show(shown: Stages, seen: Seen) -> None:
+    """Show how far the preparation is."""
+    shown.note(seen.note)
+    name = f"of {seen.total:,} frames" if seen.total else "frames"
+    shown.show("decoding", seen.done, seen.total, {name: seen.done})

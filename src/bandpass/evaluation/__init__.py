@@ -15,6 +15,13 @@ from bandpass.evaluation.calibration import (
     reliability,
 )
 from bandpass.evaluation.classification import classify, confusion_matrix, macro_f1
+from bandpass.evaluation.comparison import (
+    NonInferiority,
+    holm,
+    minimum_detectable_effect,
+    non_inferior,
+    paired_iqm,
+)
 from bandpass.evaluation.enrichment import (
     TOPS,
     Enriched,
@@ -55,6 +62,7 @@ from bandpass.evaluation.probes import (
 from bandpass.evaluation.rare_events import rare_slice
 from bandpass.evaluation.retention import LabelledWindows, false_alarms_at_recall, normal_retention
 from bandpass.evaluation.retrieval import Items, retrieval
+from bandpass.evaluation.simulation import equal_arms, exchanged, rejection_rate
 from bandpass.evaluation.statistics import (
     Estimate,
     PairedDifference,
@@ -72,6 +80,7 @@ __all__ = [
     "Estimate",
     "Items",
     "LabelledWindows",
+    "NonInferiority",
     "PairedDifference",
     "Probe",
     "Readout",
@@ -90,21 +99,27 @@ __all__ = [
     "coverage",
     "effective_rank",
     "enriched",
+    "equal_arms",
     "event_order",
+    "exchanged",
     "expected_calibration_error",
     "false_alarms_at_recall",
     "few_shot_draws",
     "few_shot_logistic",
     "fit_ridge",
     "frame_scores",
+    "holm",
     "interquartile_mean",
     "interval",
     "knn",
     "leave_one_out",
     "logistic",
     "macro_f1",
+    "minimum_detectable_effect",
+    "non_inferior",
     "normal_retention",
     "paired_difference",
+    "paired_iqm",
     "persistence_skill",
     "positive_pairs",
     "proposals",
@@ -115,6 +130,7 @@ __all__ = [
     "raw_features",
     "readout_r2",
     "regime_geometry",
+    "rejection_rate",
     "reliability",
     "retrieval",
     "segment_ap",

@@ -7,7 +7,6 @@ see the same resamples (their intervals are paired).
 """
 
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +15,10 @@ from bandpass.evaluation._arrays import Booleans, Doubles, Floats, Integers, che
 
 RESAMPLES = 1000
 _CELLS_AT_ONCE = 2_000_000  # bounds the memory of one chunk of weights to 16 MB
-_EXACT_FLIPS = 12  # up to 2**12 sign patterns are enumerated, above that they are drawn
 _DRAWN_FLIPS = 10_000
+
+EXACT_FLIPS = 12
+"""Up to so many pairs all sign patterns are enumerated, above that they are drawn."""
 
 
 class Estimate(NamedTuple):
@@ -178,19 +179,27 @@ def paired_difference(a: Floats, b: Floats, *, seed: int = 0) -> PairedDifferenc
     generator = np.random.default_rng(seed)
     drawn = difference[generator.integers(0, n, size=(_DRAWN_FLIPS, n))].mean(axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    p = _sign_flip_p(difference, generator)
+    p = float(sign_flip_p(difference[:, None], generator)[0])
     return PairedDifference(mean, mean - half, mean + half, float(low), float(high), p, n)
 
 
-def _sign_flip_p(difference: Doubles, generator: np.random.Generator) -> float:
-    """Two-sided p of the mean under random signs: exact for few pairs, drawn for many."""
-    n = len(difference)
-    observed = abs(difference.mean()) * (1 - 1e-12)  # equal sums may differ in the last bit
-    if n <= _EXACT_FLIPS:
-        signs = np.array(list(product([-1.0, 1.0], repeat=n)))
-        return float((np.abs(signs @ difference) / n >= observed).mean())
+def sign_flip_p(differences: Doubles, generator: np.random.Generator) -> Doubles:
+    """Two-sided p of the mean of each column under random signs of its paired differences.
+
+    Args:
+        differences: One column per metric, (n, m), finite.
+        generator: Draws the signs when n > 12; up to there all 2**n patterns are counted.
+
+    Returns:
+        p of each column, (m,); every multiple of 2 / 2**n can occur when n <= 12.
+    """
+    n = len(differences)
+    observed = np.abs(differences.mean(axis=0)) * (1 - 1e-12)  # equal sums may differ in a bit
+    if n <= EXACT_FLIPS:
+        signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+        return (np.abs(signs @ differences) / n >= observed).mean(axis=0)
     signs = generator.choice([-1.0, 1.0], size=(_DRAWN_FLIPS, n))
-    extreme = int((np.abs(signs @ difference) / n >= observed).sum())
+    extreme = (np.abs(signs @ differences) / n >= observed).sum(axis=0)
     return (extreme + 1) / (_DRAWN_FLIPS + 1)
 
 

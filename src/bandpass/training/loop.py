@@ -100,6 +100,7 @@ def fit(
             validated = state.validate(step)
             if done or step % settings.log_every == 0 or validated is not None:
                 row = _row(step, settings, result, state.feed, meter)
+                row["scoring_flops"] = state.scoring_flops
                 row["validation"] = math.nan if validated is None else validated
                 state.log.add(row, _snapshot(step, settings, state.feed.sampler))
                 on_log(row, state.log)
@@ -122,7 +123,7 @@ class _State:
         self.jepa = jepa.to(pick_device(settings.device)).train()
         self.settings = settings
         groups = parameter_groups(jepa, settings.weight_decay)
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.95))
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.95), fused=True)
         sampler, plan = curriculum.sampler, curriculum.plan
         self.feed = Feed(sampler, jepa, windows, settings, plan)
         self.watch = Watch(windows, sampler, settings, plan)
@@ -137,6 +138,11 @@ class _State:
         self.feed.refresh(self.jepa, step)
         if self.watch.due(step):
             self.watch.act(step, self.jepa, self.log)
+
+    @property
+    def scoring_flops(self) -> float:
+        """Floating-point operations of all but the steps themselves: scores, gate, guards."""
+        return sum(self.feed.spent.values()) + self.watch.flops
 
     def validate(self, step: int) -> float | None:
         """Mean loss of the held-out windows, where due."""

@@ -1,24 +1,16 @@
 """The command that trains a schedule model several times over, and what it shows meanwhile."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 from bandpass.cli.commands import console, say
+from bandpass.cli.many import Many
 
 if TYPE_CHECKING:
     from bandpass.recipes import Recipe
@@ -118,33 +110,15 @@ class Confirming:
     def __init__(self, console: Console, plan: "Plan") -> None:
         from bandpass.training import checkpoint
 
-        self.console = console
         self.rows: list[Row] = []
-        self._plan = plan
         newest = {str(cell): checkpoint.latest(cell.path) for cell in plan.cells}
-        self._steps = {
-            cell: 0 if path is None else checkpoint.step_of(path) for cell, path in newest.items()
-        }
-        self._begun, self._before = time.monotonic(), sum(self._steps.values())
-        self._printed = self._begun
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            speed_estimate_period=600,
-        )
-        total = sum(cell.recipe.train.steps for cell in plan.cells)
-        self._total = total
-        self._task: TaskID = self._bar.add_task("", total=total, completed=self._before)
+        before = {name: checkpoint.step_of(path) for name, path in newest.items() if path}
+        steps = {str(cell): cell.recipe.train.steps for cell in plan.cells}
+        self._many = Many(console, steps, "steps", before=before)
 
     def __enter__(self) -> "Confirming":
         """Start drawing if there is a terminal to draw on."""
-        if self.console.is_terminal:
-            self._bar.start()
+        self._many.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -153,46 +127,22 @@ class Confirming:
 
     def stop(self) -> None:
         """Stop drawing."""
-        if self._bar.live.is_started:  # else rich prints an empty line
-            self._bar.stop()
+        self._many.stop()
 
     def log(self, cell: "Cell", row: dict[str, Any]) -> None:
         """Show a logged step."""
-        self._steps[str(cell)] = row["step"]
         line = f"{cell}: step {row['step']}, loss {row['prediction']:.4g}"
-        if self.console.is_terminal:
-            self._bar.update(self._task, completed=sum(self._steps.values()), description=line)
-        elif time.monotonic() - self._printed > 30:
-            self._printed = time.monotonic()
-            self._say(f"{line}; {self._left()}")
+        self._many.at(str(cell), row["step"], line)
 
     def row(self, cell: "Cell", row: "Row") -> None:
         """Say that a run is done."""
-        self._steps[str(cell)] = cell.recipe.train.steps
         self.rows.append(row)
         loss, fresh = (cast(float, row[name]) for name in ("loss_trained", "loss_fresh"))
-        self._say(f"{cell}: held-out loss {loss:.4g}, fresh {fresh:.4g}; {self._left()}")
+        self._many.done(str(cell), f"{cell}: held-out loss {loss:.4g}, fresh {fresh:.4g}")
 
     def failed(self, cell: "Cell", why: str) -> None:
         """Say that a run failed; the others go on."""
-        self._steps[str(cell)] = cell.recipe.train.steps
-        self.console.print(Text.assemble((f"{cell} failed: ", "bold red"), why), soft_wrap=True)
-
-    def _say(self, text: str) -> None:
-        self.console.print(Text(text), soft_wrap=True)
-
-    def _left(self) -> str:
-        """Runs done, and how long the rest takes at the rate so far."""
-        text = f"{len(self.rows)} of {len(self._plan.cells)} runs"
-        steps = sum(self._steps.values())
-        if steps == self._before or steps == self._total:
-            return text
-        seconds = (time.monotonic() - self._begun) * (self._total - steps) / (steps - self._before)
-        return (
-            f"{text}, ETA {seconds / 60:.0f} min"
-            if seconds > 90
-            else f"{text}, ETA {seconds:.0f} s"
-        )
+        self._many.failed(str(cell), why)
 
 
 def rows_table(rows: Sequence["Row"]) -> Table:

@@ -32,6 +32,7 @@ def test_a_folder_becomes_a_store_and_a_table(bandpass, raw, tmp_path):
     store = open_store(tmp_path / "store")
     assert store.shape == (16, 24, 1)
     assert "120 frames of 16 x 24 x 1, 10 a second" in made.out
+    assert re.search(r"\nframes marked by rule, without labels or a model: \d", made.out)
     assert re.search(r"door +train +60 +6\.0 +10 +64 x 48 +- +1 *\n", made.out)
     assert re.search(r"hall +test +60 +6\.0 +15 +64 x 48 +- +0 *\n", made.out)
     again = bandpass("prepare", "video", *words)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bandpass.data import ClipStore, StoreError
+from bandpass.data import ClipStore, StoreError, open_store
+from bandpass.data.video.marks import MARKS
 from bandpass.report import write_report
 from bandpass.report.blocks import Films, Folded, Pictures, Table, Text, Verdicts
 from bandpass.report.filmstrips import films_section, held_films, png, strip
@@ -128,10 +129,20 @@ def test_a_store_without_frames_is_decoded_or_says_what_is_gone(
 
 
 def test_damaged_recordings_and_notes_are_named(run: Run) -> None:
-    table, folded = damage(footage(run))
+    table, folded, _ = damage(footage(run))
     assert isinstance(table, Table)
     assert [[cell.text for cell in line] for line in table.body] == [["take-0", "3"]]
     assert "take-0: 3 frames could not be decoded" in str(folded)
+
+
+def test_weak_labels_are_counted(run: Run) -> None:
+    *_, table = damage(footage(run))
+    assert isinstance(table, Table)
+    counts = {line[0].text: int(line[1].text) for line in table.body}
+    assert list(counts) == list(MARKS)
+    marks = open_store(Path(run.recipe["store"])).marks
+    assert sum(counts.values()) == marks.sum()
+    assert marks.any()
 
 
 @pytest.mark.parametrize(

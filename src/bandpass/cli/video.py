@@ -12,6 +12,7 @@ from rich.text import Text
 from bandpass.cli.commands import console, say
 from bandpass.cli.stages import Stages, stages
 from bandpass.data.video import ClipStore, VideoSource
+from bandpass.data.video.marks import MARKS
 from bandpass.data.video.options import parse
 from bandpass.data.video.prepare import Seen, prepare_video
 from bandpass.data.video.sources import find, folder
@@ -61,6 +62,14 @@ def prepare(
     seen = folder.remarks(raw, **options.of_source) if source is folder.SOURCE else []
     for note in (*made.manifest["notes"], *seen, *_held(made), *_split_notes(made, source)):
         say(note)
+    say(_marked(made))
+
+
+def _marked(store: ClipStore) -> str:
+    """Frames that rules mark, of their signals alone."""
+    counts = zip(MARKS, store.marks.sum(axis=0).tolist(), strict=True)
+    found = ", ".join(f"{count:,} {name}" for name, count in counts if count)
+    return f"frames marked by rule, without labels or a model: {found or 'none'}"
 
 
 def _held(store: ClipStore) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bandpass.data import Clips, ClipStore, DataError, StoreError, open_store
 from bandpass.data.video.clips import ClipCut
+from bandpass.data.video.marks import MARKS
 from bandpass.report.blocks import Block, Cell, Folded, Table, Text
 from bandpass.report.tables import Run
 
@@ -40,7 +41,7 @@ def clock(seconds: float) -> str:
 
 
 def damage(clips: Clips | str) -> list[Block]:
-    """Name the recordings that were damaged, and fold in what the store notes of its files."""
+    """Name damaged recordings, fold in what the store notes of its files, and count weak labels."""
     if isinstance(clips, str):
         return [Text(clips)]
     store = clips.store
@@ -64,4 +65,13 @@ def damage(clips: Clips | str) -> list[Block]:
         said = f"{more:,} more are in the manifest of the store." if more else ""
         noted = Table("What preparation noted", ("", "note"), body, said)
         blocks.append(Folded(f"Notes of the store ({len(notes):,})", noted))
-    return blocks
+    return [*blocks, _marks(store)]
+
+
+def _marks(store: ClipStore) -> Table:
+    """How many frames rules mark, of their signals alone."""
+    body = [
+        [Cell(name), Cell(f"{count:,}", f"{count / store.rows:.1%}")]
+        for name, count in zip(MARKS, store.marks.sum(axis=0).tolist(), strict=True)
+    ]
+    return Table("Frames marked by rule, without labels or a model", ("mark", "frames"), body)

@@ -3,7 +3,7 @@ import pytest
 
 from bandpass.data.video.corruption import KINDS, corrupt_frames
 from bandpass.data.video.faults import LIMITS, RULES, judge_clips, limits, strengths
-from bandpass.data.video.marks import MARKS, MOTION, mark_clips, mark_frames, motion_bins
+from bandpass.data.video.marks import MARKS, MOTION, mark_bins, mark_frames, motion_bins
 from bandpass.data.video.signals import SIGNALS, signals
 
 FPS, LENGTH = 8.0, 16
@@ -173,10 +173,16 @@ def test_what_the_camera_does_is_marked():
     np.testing.assert_array_equal(found["blackout"], np.arange(60, 80))
     assert set(range(100, 120)) <= set(found["freeze"])
     np.testing.assert_array_equal(found["exposure"], [60, 80, 240])
-    clip_marks = mark_clips(mark_frames(signals(frames, np.zeros(320, bool), FPS), FPS), clips(320))
-    assert clip_marks.shape == (len(clips(320)), len(MARKS))
-    dark = clip_marks[:, MARKS.index("blackout")]
-    np.testing.assert_array_equal(dark, np.isin(clips(320), np.arange(60, 80)).any(axis=1))
+
+
+def test_a_clip_is_sorted_by_the_first_mark_that_any_frame_has():
+    marks = np.zeros((50, len(MARKS)), bool)
+    marks[20:24, MARKS.index("blackout")] = True
+    marks[[20, 24], MARKS.index("cut")] = True
+    rows = np.arange(0, 45, 5)[:, None] + np.arange(5)
+    bins = [[*MARKS, "none"][code] for code in mark_bins(marks, rows)]
+    assert bins == ["none"] * 4 + ["blackout", "none", "none", "none", "none"]
+    assert [*MARKS, "none"][mark_bins(marks, np.array([[24, 26]]))[0]] == "cut"
 
 
 def test_motion_sorts_the_clips_of_each_entity():

@@ -9,6 +9,7 @@ from bandpass.data import open_store
 from bandpass.data.series import Split
 from bandpass.data.video import ClipStore, Decoded, Frames, Recording, VideoSource
 from bandpass.data.video.clips import Clips
+from bandpass.data.video.marks import MARKS, mark_frames
 from bandpass.data.video.signals import SIGNALS, signals
 from bandpass.data.video.writer import ClipWriter
 
@@ -55,3 +56,16 @@ def test_sketches_are_standardised_by_the_train_rows(store):
     brightness = sketch[..., SIGNALS.index("brightness")].numpy()
     assert abs(np.median(brightness)) < 0.5
     assert brightness.std() > 0.5
+
+
+def test_marks_are_those_of_each_recording_by_itself_and_sort_its_clips(store):
+    parts = np.split(store.column("signals"), [ROWS])
+    alone = np.concatenate([mark_frames(part, FPS) for part in parts])
+    np.testing.assert_array_equal(store.marks, alone)
+    assert alone.any()
+    clips = Clips(store, 8, 8, None)
+    codes, names = clips.buckets("mark")
+    assert names == [*MARKS, "none"]
+    rows = clips.rows(np.arange(len(clips)))
+    held = [[names[i] for i in np.flatnonzero(alone[own].any(axis=0))] for own in rows]
+    assert [names[code] for code in codes] == [(marks or ["none"])[0] for marks in held]

@@ -15,13 +15,14 @@ from bandpass.data.gather import most_frequent, sliding
 from bandpass.data.numbering import Numbering, Skipped
 from bandpass.data.series import EVENT, NORMAL, UNKNOWN_REGIME, UNLABELLED, DataError
 from bandpass.data.video.corruption import KINDS
-from bandpass.data.video.signals import SIGNALS
+from bandpass.data.video.marks import MARKS, MOTION, mark_bins, motion_bins
+from bandpass.data.video.signals import SIGNALS, usual
 from bandpass.data.video.store import ClipStore
 
 CHUNK = 1 << 14
 """Clips described at a time, so that memory does not grow with the number asked about."""
 
-BUCKETS = ("none", "entity", "series", "regime", "weak-regime", "motion")
+BUCKETS = ("none", "entity", "series", "regime", "weak-regime", "motion", "mark")
 
 CORRUPT = 0.25
 """Share of corrupt frames from which a clip counts as corrupt."""
@@ -185,7 +186,8 @@ class Clips(Dataset[Batch]):
         """What clips may be ranked within: (n,) int64 codes from 0, and the name of each.
 
         Args:
-            kind: One of ``BUCKETS``. ``motion`` goes by how much moves in the clip, in its entity.
+            kind: One of ``BUCKETS``. ``motion`` goes by how much moves in the clip, in its entity;
+                ``mark`` by the first of ``marks.MARKS`` that a frame of it has.
 
         Raises:
             DataError: If there is no such kind, or no class is known in the store.
@@ -206,12 +208,8 @@ class Clips(Dataset[Batch]):
             from bandpass.data.ingest import WEAK_REGIMES, describe  # which are made of clips
 
             return describe(self).regime.astype(np.int64), list(WEAK_REGIMES)
-        if kind == "motion":
-            from bandpass.data.video.marks import MOTION, motion_bins
-
-            signals = self.store.column("signals")
-            rows = self.rows(np.arange(len(self)))
-            return motion_bins(signals, rows, self.entities()), list(MOTION)
+        if kind in ("motion", "mark"):
+            return self._bins(kind)
         raise DataError(f"bucket {kind!r} is none of {', '.join(BUCKETS)}")
 
     def classes(self, ids: Ids | None = None) -> dict[str, tuple[np.ndarray, Mapping[int, str]]]:
@@ -237,6 +235,12 @@ class Clips(Dataset[Batch]):
         """
         return self.store.column("state")[self.rows(ids)[:, -1]]
 
+    def _bins(self, kind: str) -> tuple[np.ndarray, list[str]]:
+        rows = self.rows(np.arange(len(self)))
+        if kind == "mark":
+            return mark_bins(self.store.marks, rows), [*MARKS, "none"]
+        return motion_bins(self.store.column("signals"), rows, self.entities()), list(MOTION)
+
     @cached_property
     def _offsets(self) -> np.ndarray:
         return np.arange(self.length) * self.settings.spacing
@@ -260,7 +264,7 @@ class Clips(Dataset[Batch]):
         signals, train = self.store.column("signals"), self.store.train_rows
         entity = np.repeat(self.store.entity_of_series, self.store.series["rows"].to_numpy())
         each = (entity == one for one in range(len(self.store.entity_names)))
-        found = [_robust(signals[own & train if train[own].any() else own]) for own in each]
+        found = [usual(signals[own & train if train[own].any() else own]) for own in each]
         return np.stack([centre for centre, _ in found]), np.stack([scale for _, scale in found])
 
     def _frames(self, at: np.ndarray) -> np.ndarray:
@@ -287,12 +291,3 @@ class Clips(Dataset[Batch]):
 
 
 _TRUE = torch.ones(1, dtype=torch.bool)
-
-
-def _robust(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Median and a robust deviation of every column; 0 and 1 of one that was never observed."""
-    known = np.isfinite(signals).any(axis=0)
-    low, centre, high = np.nanquantile(np.where(known, signals, 0), (0.25, 0.5, 0.75), axis=0)
-    spread = np.nanstd(np.where(known, signals, 0), axis=0)
-    scale = np.where(high - low > 1e-4 * spread, (high - low) / 1.35, spread)
-    return centre.astype(np.float32), np.maximum(scale, 1e-3).astype(np.float32)

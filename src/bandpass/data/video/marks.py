@@ -5,14 +5,14 @@ import numpy as np
 from bandpass.data.video.faults import LIMITS, RULES, strengths
 from bandpass.data.video.signals import SIGNALS
 
-MARKS = ("cut", "onset", "offset", "blackout", "freeze", "jitter", "exposure")
-"""Of a frame.
+MARKS = ("blackout", "freeze", "jitter", "exposure", "cut", "onset", "offset")
+"""Of a frame; of several in a clip, the first here says most of it.
 
+- blackout, freeze, jitter: as in `faults.LIMITS`, at the fixed limit.
+- exposure: a step of the exposure by 6% of the brightness or more.
 - cut: the first frame of another picture: `cut` of the signals is over .5, and over twice that of
   all other frames within half a second. Shaking and noise differ from frame to frame and go on.
 - onset, offset: the first frame with motion after half a second of calm, and the first of calm.
-- blackout, freeze, jitter: as in `faults.LIMITS`, at the fixed limit.
-- exposure: a step of the exposure by 6% of the brightness or more.
 """
 
 MOTION = ("still", "slow", "busy")
@@ -47,9 +47,20 @@ def mark_frames(signals: np.ndarray, fps: float) -> np.ndarray:
     return np.stack([(over | marks)[name] for name in MARKS], axis=1)
 
 
-def mark_clips(marks: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(n, MARKS) bool: which clips of (n, T) rows hold a frame with the mark."""
-    return np.any(marks[rows], axis=1)
+def mark_bins(marks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Sort clips by what is marked in them.
+
+    Args:
+        marks: (F, MARKS) bool of all rows.
+        rows: (n, T) int64 rows that the clips are made of.
+
+    Returns:
+        (n,) int64 index into ``MARKS``, the first that any frame has; ``len(MARKS)`` if none has.
+    """
+    found = np.zeros((len(rows), len(MARKS)), bool)
+    for place in rows.T:
+        found |= marks[place]
+    return np.where(found.any(axis=1), found.argmax(axis=1), len(MARKS))
 
 
 def motion_bins(signals: np.ndarray, rows: np.ndarray, entities: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from bandpass.data.columns import Columns
 from bandpass.data.manifest import MEND, StoreError, store_hash, table_hash
 from bandpass.data.splits import TRAIN
 from bandpass.data.video.access import Reader
+from bandpass.data.video.marks import MARKS, mark_frames
 from bandpass.data.video.scaling import FrameSettings
 
 MODALITY = "video"
@@ -113,6 +114,16 @@ class ClipStore:
             if run["split"] == TRAIN:
                 first = offset[run["series"]]
                 found[first + run["start"] : first + run["stop"]] = True
+        return found
+
+    @cached_property
+    def marks(self) -> np.ndarray:
+        """(rows, MARKS) bool: weak labels of frames, of their signals alone; see `marks.MARKS`."""
+        found = np.empty((self.rows, len(MARKS)), bool)
+        places = (self.series[name].to_pylist() for name in ("offset", "rows"))
+        for first, rows in zip(*places, strict=True):
+            own = slice(first, first + rows)
+            found[own] = mark_frames(self.column("signals")[own], self.fps)
         return found
 
     def column(self, name: str) -> np.ndarray:

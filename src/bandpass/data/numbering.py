@@ -1,27 +1,13 @@
 """Where windows lie: numbered from 0 through the runs of a store, and never stored."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from bandpass.data.batch import Ids
+from bandpass.data.recorded import Recorded
 from bandpass.data.series import DataError
 from bandpass.data.splits import TEST, TRAIN
-
-
-class Recorded(Protocol):
-    """A store of recordings that runs of rows are cut from: of series, or of videos."""
-
-    path: Path
-    series: pa.Table
-    segments: pa.Table
-
-    @property
-    def series_names(self) -> list[str]:
-        """Names in the order of ``series``."""
 
 
 @dataclass(frozen=True)

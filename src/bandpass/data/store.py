@@ -2,33 +2,20 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from bandpass.data.columns import Columns
-from bandpass.data.manifest import (
-    MANIFEST,
-    MEND,
-    StoreError,
-    check_manifest,
-    read_manifest,
-    store_hash,
-    table_hash,
-)
+from bandpass.data.manifest import MEND, StoreError, check_manifest, read_manifest
+from bandpass.data.recorded import Recorded
 from bandpass.data.schedule.store import ScheduleStore
 from bandpass.data.video.store import ClipStore
 
-TABLES = ("series", "segments", "entities")
 
+class Store(Recorded):
+    """A prepared corpus of series, read-only; `open_store` makes one.
 
-class Store:
-    """A prepared corpus, read-only: the manifest, three small tables and memory-mapped columns.
-
-    Columns are opened on first use and dropped on pickling, so that every loader worker maps the
-    files itself and a store costs a worker no more than its tables. `open_store` makes one.
+    Its columns are values, label, regime and corrupt, and time or state if the source has them.
 
     Attributes:
         modality: "series".
@@ -43,23 +30,11 @@ class Store:
 
     modality = "series"
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        self.path = path
-        self.manifest = manifest
-        tables = [pq.read_table(path / f"{name}.parquet") for name in TABLES]
-        self.series, self.segments, self.entities = tables
-        self._columns = Columns(path, manifest["columns"])
-
     def __repr__(self) -> str:
         return (
             f"Store({str(self.path)!r}: {self.rows} rows, {len(self.channels)} channels, "
             f"{self.series.num_rows} series of {self.entities.num_rows} entities)"
         )
-
-    @property
-    def rows(self) -> int:
-        """Rows of all series together."""
-        return self.manifest["rows"]
 
     @cached_property
     def missing(self) -> int:
@@ -76,37 +51,11 @@ class Store:
         """Of a row: (channels,)."""
         return (len(self.channels),)
 
-    @property
-    def regimes(self) -> list[str]:
-        """Regime names in code order, empty if the source has none."""
-        return self.manifest["regimes"]
-
-    @property
-    def hash(self) -> str:
-        """Hash over everything that windows are made of; equal stores have equal hashes."""
-        return self.manifest["hash"]
-
-    @cached_property
-    def series_names(self) -> list[str]:
-        """Series names in store order."""
-        return self.series["name"].to_pylist()
-
-    @cached_property
-    def entity_names(self) -> list[str]:
-        """Entity names in the order of ``Windows.entities``."""
-        return self.entities["entity"].to_pylist()
-
     @cached_property
     def rare_entities(self) -> np.ndarray:
         """Indices into ``entity_names`` of entities kept rare on purpose, int64, often none."""
         rare = self.manifest.get("rare_entities", [])  # a store of an older writer names none
         return np.flatnonzero(np.isin(self.entity_names, rare))
-
-    @cached_property
-    def entity_of_series(self) -> np.ndarray:
-        """Index into ``entity_names`` of every series, (series,) int64."""
-        number = {name: i for i, name in enumerate(self.entity_names)}
-        return np.array([number[name] for name in self.series["entity"].to_pylist()], np.int64)
 
     @cached_property
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -122,31 +71,6 @@ class Store:
             for name in ("mean", "std")
         )
         return mean, std
-
-    def column(self, name: str) -> np.ndarray:
-        """Map a column: values, label, regime, corrupt, and time or state if the source has them.
-
-        Returns:
-            A read-only memory map with ``rows`` rows.
-
-        Raises:
-            StoreError: If the store has no such column.
-        """
-        return self._columns[name]
-
-    def verify(self) -> None:
-        """Read every column and table again and compare the hashes with the manifest.
-
-        Raises:
-            StoreError: If one differs; names it.
-        """
-        self._columns.verify()
-        tables = {"series": self.series, "segments": self.segments, "entities": self.entities}
-        for name, expected in self.manifest["tables"].items():
-            if table_hash(tables[name]) != expected:
-                raise StoreError(f"{self.path / name}.parquet has changed: {MEND}")
-        if store_hash(self.manifest) != self.hash:
-            raise StoreError(f"{self.path / MANIFEST} has changed since it was written: {MEND}")
 
 
 AnyStore = Store | ScheduleStore | ClipStore

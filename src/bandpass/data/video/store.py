@@ -1,25 +1,24 @@
 """A video corpus on disk: all recordings end to end, uint8 frames and what is known of each."""
 
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 
-from bandpass.data.columns import Columns
-from bandpass.data.manifest import MEND, StoreError, store_hash, table_hash
+from bandpass.data.recorded import Recorded
 from bandpass.data.splits import TRAIN
 from bandpass.data.video.access import Reader
 from bandpass.data.video.marks import MARKS, mark_frames
 from bandpass.data.video.scaling import FrameSettings
 
 MODALITY = "video"
-TABLES = ("series", "segments", "entities", "events")
 
 
-class ClipStore:
+class ClipStore(Recorded):
     """Recordings as frames of one size at one rate, read-only; `open_store` makes one.
+
+    Its columns are frames (unless they are decoded on access), missing, label, regime, corrupt,
+    signals, backgrounds, a row per recording, and state if the source has it.
 
     Attributes:
         modality: "video".
@@ -36,13 +35,7 @@ class ClipStore:
     """
 
     modality = MODALITY
-
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        self.path = path
-        self.manifest = manifest
-        tables = [pq.read_table(path / f"{name}.parquet") for name in TABLES]
-        self.series, self.segments, self.entities, self.events = tables
-        self._columns = Columns(path, manifest["columns"])
+    tables = (*Recorded.tables, "events")
 
     def __repr__(self) -> str:
         height, width, colours = self.shape
@@ -52,9 +45,9 @@ class ClipStore:
         )
 
     @property
-    def rows(self) -> int:
-        """Frames of all recordings together."""
-        return self.manifest["rows"]
+    def events(self) -> pa.Table:
+        """A row per labelled stretch."""
+        return self._tables["events"]
 
     @property
     def fps(self) -> float:
@@ -73,32 +66,6 @@ class ClipStore:
         height, width, colours = self.shape
         tails = [""] if colours == 1 else [f":{colour}" for colour in "rgb"[:colours]]
         return [f"{y}:{x}{tail}" for y in range(height) for x in range(width) for tail in tails]
-
-    @property
-    def regimes(self) -> list[str]:
-        """Names of what happens, of the track "action", in code order; empty if there are none."""
-        return self.manifest["regimes"]
-
-    @property
-    def hash(self) -> str:
-        """Hash over everything that clips are made of; equal stores have equal hashes."""
-        return self.manifest["hash"]
-
-    @cached_property
-    def series_names(self) -> list[str]:
-        """Recording names in store order."""
-        return self.series["name"].to_pylist()
-
-    @cached_property
-    def entity_names(self) -> list[str]:
-        """Entity names in the order of ``entities``."""
-        return self.entities["entity"].to_pylist()
-
-    @cached_property
-    def entity_of_series(self) -> np.ndarray:
-        """Index into ``entity_names`` of every recording, (recordings,) int64."""
-        number = {name: i for i, name in enumerate(self.entity_names)}
-        return np.array([number[name] for name in self.series["entity"].to_pylist()], np.int64)
 
     @cached_property
     def deviations(self) -> np.ndarray:
@@ -125,14 +92,6 @@ class ClipStore:
             own = slice(first, first + rows)
             found[own] = mark_frames(self.column("signals")[own], self.fps)
         return found
-
-    def column(self, name: str) -> np.ndarray:
-        """Map a column: frames, missing, label, regime, corrupt, signals, backgrounds, or state.
-
-        Raises:
-            StoreError: If the store has no such column.
-        """
-        return self._columns[name]
 
     def frames_of(self, rows: np.ndarray) -> np.ndarray:
         """Frames of rows (n,) int64: (n, height, width, colours) uint8.
@@ -163,16 +122,3 @@ class ClipStore:
         height, width, colours = self.shape
         colour = "grey" if colours == 1 else "rgb"
         return Reader.of_store(self.path, FrameSettings((height, width), self.fps, colour))
-
-    def verify(self) -> None:
-        """Read every column and table again and compare the hashes with the manifest.
-
-        Raises:
-            StoreError: If one differs; names it.
-        """
-        self._columns.verify()
-        for name, expected in self.manifest["tables"].items():
-            if table_hash(getattr(self, name)) != expected:
-                raise StoreError(f"{self.path / name}.parquet has changed: {MEND}")
-        if store_hash(self.manifest) != self.hash:
-            raise StoreError(f"{self.path} has changed since it was written: {MEND}")

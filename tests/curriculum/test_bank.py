@@ -137,3 +137,17 @@ def test_the_seed_decides_who_gives_way():
             bank.admit(16 * step + np.arange(16), embeddings(16, seed=step))
         held.append(bank.state_dict()["ids"].tolist())
     assert held[0] == held[1] != held[2]
+
+
+def test_operations_are_counted_and_kept():
+    bank = filled()
+    before = bank.flops
+    assert before > 0
+    bank.isolation(np.arange(1, 5), embeddings(4, seed=1))
+    assert bank.flops - before == 2 * 4 * WIDTH**2 + 4 * 200 * (2 * WIDTH + 3)
+    state, twin = bank.state_dict(), Bank(256, 3, 0, 0)
+    twin.load_state_dict(state)
+    assert twin.flops == bank.flops
+    del state["flops"]  # as states were
+    twin.load_state_dict(state)
+    assert twin.flops == 0

@@ -10,8 +10,10 @@ import torch
 
 from bandpass.curriculum import SCORES, SurpriseBand
 from bandpass.recipes import build_curriculum, build_jepa, build_windows
+from bandpass.scoring import flops
 from bandpass.scoring.novelty import NEIGHBOUR, Novelty
-from bandpass.training import Feed, checkpoint
+from bandpass.scoring.operations import ADAMW
+from bandpass.training import Feed, checkpoint, parameter_groups, train_step
 from bandpass.training.feed import SCORABLE
 from bandpass.training.passes import forward, shared_mask, window_losses
 from bandpass.training.quarantine import Review, write_review
@@ -119,7 +121,48 @@ def test_a_refresh_scores_the_stale_and_moves_nothing_else(feed):
 
 def test_a_state_has_the_names_that_older_checkpoints_have(feed):
     made = feed("score=disagreement", "gate=true")[0]
-    assert set(made.state_dict()) == {"cost", "sampler", "novelty", "slow", "heads", "optimizer"}
+    names = {"cost", "sampler", "novelty", "slow", "heads", "optimizer"}
+    assert set(made.state_dict()) == names | {"spent"}
+
+
+def test_a_state_from_before_operations_were_counted_counts_from_nothing(feed):
+    made, jepa, *_ = feed("gate=true", "rescore_every=1")
+    made.refresh(jepa, 1)
+    state = made.state_dict()
+    assert state["spent"]
+    made.load_state_dict(state)
+    assert made.spent["student"] == state["spent"]["student"] > 0
+    del state["spent"], state["sampler"]["book"]["gate"]["bank"]["flops"]
+    made.load_state_dict(state)
+    assert made.spent == {"gate": 0.0}
+    assert made.cost.forwards == state["cost"][1] > 0
+
+
+def test_every_kind_of_scoring_is_counted_in_operations(feed):
+    made, jepa, windows, settings = feed("score=disagreement", "gate=true", "pool=2", "steps=9")
+    draws = iter(made.sampler)
+    optimizer = torch.optim.AdamW(parameter_groups(jepa, 0.0))
+    for step in range(2):
+        train_step(jepa, windows[next(draws)], made, optimizer, settings, step)
+    kinds = {"teacher", "slow", "heads", "neighbours", "gate"}
+    assert set(made.spent) == kinds
+    assert made.spent["neighbours"] == 16 * 16 * (2 * 32 + 3)  # one draw among the one before
+    moved = sum(w.numel() for w in jepa.parameters() if w.requires_grad)
+    assert made.spent["slow"] == 2 * 3 * moved
+    assert made.spent["teacher"] == 2 * flops.target(jepa, 8).total
+    hidden = forward(jepa, windows[[0] * 8], settings, 0).features.shape[1]
+    weights = 4 * 16 * 16 + 16
+    learnt = 4 * 8 * hidden * weights + ADAMW * weights
+    used = 2 * 8 * hidden * 4 * 16 * 16  # what the heads say of a batch, for its score
+    assert made.spent["heads"] == 2 * (learnt + used)
+
+
+def test_the_work_of_scoring_is_logged_beside_its_forwards(recipe, train, tmp_path):
+    for name, more in {"plain": (), "guarded": ("guard_every=8",)}.items():
+        train(recipe("policy=uniform", *more), tmp_path / name)
+    plain, guarded = (rows(tmp_path / name)[-1] for name in ("plain", "guarded"))
+    assert (plain["scoring_forwards"], plain["scoring_flops"]) == (0, 0)
+    assert guarded["scoring_flops"] > 0
 
 
 def test_a_gate_is_told_of_progress_and_variation_at_refreshes(feed, monkeypatch):

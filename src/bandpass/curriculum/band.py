@@ -93,7 +93,7 @@ class SurpriseBand(Sampler[Draw]):
         known = Groups.check(n, buckets, prototypes, parents)
         together = None if groups is None else Together(groups, n)
         self.coverage = settings.covering(steps * batch_size / n, known.clustered)
-        self._gated, self._grouped = gate is not None, groups is not None
+        self.gate, self._grouped = gate, groups is not None
         self._book = Scorebook(known, settings, self.coverage, gate, batch_size)
         self._selector = Selector(self._book, settings, steps, batch_size, seed, together)
         self._with_embeddings: bool | None = None
@@ -295,6 +295,6 @@ class SurpriseBand(Sampler[Draw]):
         given = observed.embeddings is not None
         if self._with_embeddings not in (None, given):
             raise ValueError("embeddings must be given at every step or at none")
-        if self._gated and not given:
+        if self.gate is not None and not given:
             raise ValueError("the gate needs embeddings at every step: give (batch, D)")
         self._with_embeddings = given

@@ -39,6 +39,10 @@ class Bank:
 
     Who gives way is a pure function of (seed, admissions so far).
 
+    Attributes:
+        flops: Floating-point operations so far: 2 for each multiply-add of whitening, distances and
+            covariances, 3 for each distance that is looked through; the rest is small.
+
     Args:
         size: Entries at most; memory is 8 bytes x size x dimensions.
         k: Isolation is the distance to the k-th nearest entry. A state needs k windows like it in
@@ -51,6 +55,7 @@ class Bank:
 
     def __init__(self, size: int, k: int, reach: int, seed: int) -> None:
         self.size, self.k, self.reach, self.seed = size, k, reach, seed
+        self.flops = 0.0
         self._admissions = 0
         self._changed = 0  # entries since the last whitening
         self._ids: Ints = np.zeros(0, dtype=np.int64)
@@ -80,6 +85,7 @@ class Bank:
         white = self._whiten(embeddings[usable])
         # |x|^2 is the same for all entries: added after the search, to B numbers only.
         distance = self._square - 2 * white @ self._white.T
+        self.flops += distance.size * (2 * embeddings.shape[1] + 3)
         distance[np.abs(ids[usable, None] - self._ids) <= self.reach] = np.inf
         nearest = np.partition(distance, self.k - 1, axis=1)[:, self.k - 1].astype(np.float64)
         squared = nearest + (white.astype(np.float64) ** 2).sum(axis=1)
@@ -120,6 +126,7 @@ class Bank:
     def state_dict(self) -> dict[str, Any]:
         """Entries as tensors, and the counters."""
         return {
+            "flops": self.flops,
             "admissions": self._admissions,
             "changed": self._changed,
             "ids": torch.tensor(self._ids),
@@ -130,6 +137,7 @@ class Bank:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a saved state."""
+        self.flops = state.get("flops", 0.0)  # states from before it was counted have none
         self._admissions, self._changed = state["admissions"], state["changed"]
         self._ids = state["ids"].numpy().copy()
         self._entries = state["entries"].numpy().copy()
@@ -162,6 +170,7 @@ class Bank:
         self._square = (self._white**2).sum(axis=1)
 
     def _whiten(self, embeddings: Singles) -> Singles:
+        self.flops += 2 * embeddings.size * embeddings.shape[1]
         return (embeddings - self._whitening[-1]) @ self._whitening[:-1]
 
     def _renew(self) -> None:
@@ -169,6 +178,8 @@ class Bank:
         mean = self._entries.mean(axis=0)
         centred = self._entries - mean
         covariance = (centred.T @ centred).astype(np.float64) / len(self)
+        # The root takes a third of a product of such matrices, its inverse about a whole one.
+        self.flops += 2 * (len(self) + 4 / 3 * len(covariance)) * len(covariance) ** 2
         ridge = SHRINK * np.trace(covariance) / len(covariance)
         ridge = max(ridge, float(np.finfo(np.float32).tiny))
         root = np.linalg.cholesky(covariance + ridge * np.eye(len(covariance)))

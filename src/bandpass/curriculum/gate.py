@@ -144,6 +144,11 @@ class Gate:
             self.bank.admit(windows, vectors[chosen])
         return Judgement(suspicion, progress, isolation)
 
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the bank so far."""
+        return self.bank.flops
+
     def state_dict(self) -> dict[str, Any]:
         """Bank and recent evidence: tensors and numbers."""
         recent = torch.tensor(self._recent)

@@ -9,7 +9,10 @@ from torch import Tensor
 MOST, FEWEST = 4096, 12
 """Clusters at most, and windows of a cluster at least."""
 
-_SAMPLE, _ROUNDS, _CHUNK = 16, 10, 4096
+SAMPLE, ROUNDS = 16, 10
+"""Windows a cluster that centres are found on, and how often they are moved."""
+
+_CHUNK = 4096
 
 
 def prototypes(features: np.ndarray, *, seed: int, progress: Callable[[int], None]) -> np.ndarray:
@@ -27,11 +30,11 @@ def prototypes(features: np.ndarray, *, seed: int, progress: Callable[[int], Non
         (n,) int32 cluster, numbered from 0 without gaps.
     """
     rows, count = torch.from_numpy(features), len(features)
-    wanted = max(min(count // (2 * FEWEST), MOST), 1)
+    wanted = clusters(count)
     order = torch.from_numpy(np.random.default_rng([seed, count]).permutation(count))
-    sample = rows[order[: wanted * _SAMPLE]].float()
+    sample = rows[order[: wanted * SAMPLE]].float()
     centres = sample[:wanted].clone()
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         nearest = _nearest(sample, centres)
         size = torch.bincount(nearest, minlength=wanted)
         total = torch.zeros_like(centres).index_add_(0, nearest, sample)
@@ -43,6 +46,11 @@ def prototypes(features: np.ndarray, *, seed: int, progress: Callable[[int], Non
     number = torch.cumsum(keep, 0) - 1
     cluster[astray] = keep.nonzero()[:, 0][_nearest(rows[astray], centres[keep])]
     return number[cluster].numpy().astype(np.int32)
+
+
+def clusters(count: int) -> int:
+    """How many clusters so many windows are first sorted into."""
+    return max(min(count // (2 * FEWEST), MOST), 1)
 
 
 def _nearest(

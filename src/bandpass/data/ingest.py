@@ -64,7 +64,9 @@ class Ingest:
     motion: np.ndarray
 
 
-def describe(windows: Corpus, *, seed: int = 0, progress: Progress | None = None) -> Ingest:
+def describe(
+    windows: Corpus, *, seed: int = 0, progress: Progress | None = None, fresh: bool = False
+) -> Ingest:
     """Describe every window of a cut, or read what was found when it was first asked for.
 
     Kept in one file in STORE/derived, written whole or not at all. Where the store cannot be
@@ -74,11 +76,14 @@ def describe(windows: Corpus, *, seed: int = 0, progress: Progress | None = None
         windows: The cut.
         seed: Of the banks and of the clusters.
         progress: Told of the share done; never called if the file is there.
+        fresh: Whether to compute all again, file or not: to find out what it costs.
     """
     if windows.parts:
-        return _joined([describe(part, seed=seed, progress=progress) for part in windows.parts])
+        return _joined(
+            [describe(p, seed=seed, progress=progress, fresh=fresh) for p in windows.parts]
+        )
     path = windows.store.path / "derived" / f"ingest-{_key(windows, seed)}.npz"
-    found = _read(path, len(windows))
+    found = None if fresh else _read(path, len(windows))
     if found is None:
         found = _compute(windows, seed, progress or (lambda share: None))
         _write(path, found)

@@ -37,6 +37,11 @@ class Heads(nn.Module):
         nn.init.zeros_(self.variance.weight)
         nn.init.zeros_(self.variance.bias)
 
+    @property
+    def weights(self) -> int:
+        """Elements of the matrices of all heads."""
+        return self.weight.numel() + self.variance.weight.numel()
+
     def predictions(self, features: Tensor) -> Tensor:
         """(B, N, width) predictor features to (H, B, N, D) latents."""
         return torch.einsum("bnw,hwd->hbnd", features, self.weight) + self.bias

@@ -30,6 +30,10 @@ class Novelty:
         self._recent = torch.cat([known, usable])[-RECENT:]
         return scores
 
+    def __len__(self) -> int:
+        """Embeddings that are remembered, and that others are compared with."""
+        return len(self._recent)
+
     def state_dict(self) -> dict[str, Any]:
         """The embeddings that are remembered."""
         return {"recent": self._recent.cpu()}

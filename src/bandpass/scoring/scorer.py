@@ -38,7 +38,7 @@ class Scorer:
         sparse = self.settings.keep < 1
         seen = mask.context.shape[1] + mask.target.shape[1]
         self.cost.teacher(jepa, len(self.values), seen if sparse else jepa.tokens, self.jepa)
-        self.cost.student(jepa, mask, self.jepa)
+        self.cost.student(jepa, mask, self.jepa, self.context)
         return jepa(self.values, self.observed, mask, sparse=sparse, context=self.context)
 
     def weigh(self, prediction: Tensor, grounding: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Scorer:
         if output.normal.shape[1] < jepa.tokens:  # the target saw the tokens of one mask alone
             other = self.forward(jepa, mask)
             return self.weigh(other.prediction, other.grounding)
-        self.cost.student(jepa, mask)
+        self.cost.student(jepa, mask, context=self.context)
         features = jepa.foresee(self.values, self.observed, mask, self.context)
         grounding = jepa.ground(features, self.values, self.observed, mask)
         if output.foreseen is None:
@@ -69,7 +69,7 @@ class Scorer:
     def slow_losses(self, output: Output) -> Tensor:
         """(B,) losses of the slow weights under the mask and target of ``output``."""
         slow = _aid(self.aids.slow, "slow_losses", "slow=SlowStudent(jepa), updated as it trained")
-        self.cost.student(self.jepa, output.mask)
+        self.cost.student(self.jepa, output.mask, context=self.context, kind="slow")
         return self.weigh(*slow.losses(self.values, self.observed, output, self.context))
 
     def head_predictions(self, output: Output) -> Tensor:

@@ -16,8 +16,10 @@ from bandpass.models import JEPA, AnyJEPA, Output, pool
 from bandpass.models.targets import SameEncoder
 from bandpass.scoring.collect import Aids, collect, of_output
 from bandpass.scoring.cost import Cost
+from bandpass.scoring.flops import slow_update
 from bandpass.scoring.heads import Heads
 from bandpass.scoring.novelty import Novelty
+from bandpass.scoring.operations import heads_step
 from bandpass.scoring.slow import SlowStudent
 from bandpass.training.passes import autocast, scoring, shared_mask, window_losses
 from bandpass.training.settings import TrainSettings
@@ -112,7 +114,9 @@ class Feed:
         more = len(draw) - self.settings.batch if reusable else len(draw)
         self.cost.windows += len(draw)
         self.cost.teacher(jepa, more, jepa.tokens)
-        scores = self._novelty(pool(jepa.target.normalise(tokens)))
+        vectors = pool(jepa.target.normalise(tokens))
+        self.cost.neighbours(len(draw), len(self._novelty), vectors.shape[1])
+        scores = self._novelty(vectors)
         kept, places = self._pool.keep(draw, scores.numpy(), factor=self._factor(draw.number))
         self.sampler.narrow(kept)
         chosen = torch.from_numpy(places)
@@ -140,11 +144,14 @@ class Feed:
         aids = self._aids[batch.part]
         if aids.slow is not None:
             aids.slow.update(jepa, SLOW_MOMENTUM)
+            self.cost.spend("slow", slow_update(jepa))
         if aids.heads is not None and self._optimizer is not None:
             ids = torch.as_tensor(list(batch.draw), device=jepa.device)
             self._optimizer.zero_grad(set_to_none=True)
             aids.heads.loss(output, ids).backward()
             self._optimizer.step()
+            rows, learnt = output.features.shape[0] * output.features.shape[1], aids.heads.weights
+            self.cost.spend("heads", heads_step(rows, learnt))
 
     @torch.no_grad()
     def refresh(self, mixed: AnyJEPA, step: int) -> None:
@@ -158,7 +165,7 @@ class Feed:
         mask = shared_mask(jepa, len(ids), self.settings, step)
         self.cost.windows += len(ids)
         self.cost.teacher(jepa, len(ids), jepa.tokens)
-        self.cost.student(jepa, mask)
+        self.cost.student(jepa, mask, context=batch.context)
         with autocast(jepa, self.settings):
             batch = batch.to(jepa.device)
             output = jepa(batch.values, batch.observed, mask, context=batch.context)
@@ -175,13 +182,20 @@ class Feed:
             sample=False,
         )
 
+    @property
+    def spent(self) -> dict[str, float]:
+        """Floating-point operations of scoring so far by kind, those of the gate among them."""
+        gate = self.sampler.gate if isinstance(self.sampler, SurpriseBand) else None
+        return self.cost.spent | ({} if gate is None else {"gate": gate.flops})
+
     def state_dict(self) -> dict[str, Any]:
         """Sampler, pool, slow student, heads and what they have cost."""
         parts = {"sampler": self.sampler, "novelty": self._novelty, **self._learners()}
         if self._pool is not None:
             parts["pool"] = self._pool
         cost = [self.cost.windows, self.cost.forwards]
-        return {"cost": cost, **{name: part.state_dict() for name, part in parts.items()}}
+        told = {"cost": cost, "spent": dict(self.cost.spent)}
+        return told | {name: part.state_dict() for name, part in parts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the saved feed stood."""
@@ -192,6 +206,8 @@ class Feed:
         if self._pool is not None:
             self._pool.load_state_dict(state["pool"])
         self.cost.windows, self.cost.forwards = state["cost"]
+        # Checkpoints from before operations were counted have none.
+        self.cost.spent = dict(state.get("spent", {}))
 
     def _learners(self) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from bandpass.evaluation import coverage, effective_rank, fit_ridge, positive_pa
 from bandpass.evaluation.rare_events import Curve, average_precision
 from bandpass.losses import collapse_terms
 from bandpass.models import JEPA, AnyJEPA
+from bandpass.scoring import flops, operations
 from bandpass.scoring.frozen import batches, embed_windows, mean_rows
 from bandpass.training.feed import Plan, Sampler
 from bandpass.training.log import RunLog
@@ -46,6 +47,10 @@ class Watch:
         sampler: What is held back; a sampler that is no surprise band is only watched.
         settings: Of the training; gives the interval and the seed.
         plan: Gives the buckets, regimes for isotropy and reweighting.
+
+    Attributes:
+        forwards: Forwards of the encoder that readings took so far.
+        flops: Floating-point operations of these, and of the nearest neighbours behind coverage.
     """
 
     def __init__(
@@ -58,7 +63,7 @@ class Watch:
         self.windows, self.sampler, self.settings = windows, sampler, settings
         self.ids = watched(windows, settings.seed)
         self.guards = Guards()
-        self.forwards = 0.0
+        self.forwards = self.flops = 0.0
         codes = np.zeros(len(windows), np.int64) if plan.buckets is None else plan.buckets
         self._names = plan.names
         self._buckets = codes[self.ids]
@@ -122,6 +127,8 @@ class Watch:
         centre = features[:, : tokens.shape[2]]
         drawn = embed_windows(jepa, self.windows, np.array(self._recent, np.int64), "mean")
         self.forwards += FULL * len(self.ids) + EMBED * (len(drawn) + len(self._labelled[0]))
+        alone = flops.encode(jepa.encoder, len(drawn) + len(self._labelled[0]))
+        self.flops += alone.total
         logs = _by_bucket(np.log(losses), self._buckets)
         if self._surprise is None:
             typical = {bucket: np.median(values) for bucket, values in logs.items()}
@@ -136,7 +143,7 @@ class Watch:
         reading = Reading(
             rank=effective_rank(centre),
             isotropy={r: g.isotropy for r, g in regimes.items() if g.count >= FEWEST},
-            coverage=coverage(centre[tail], drawn),
+            coverage=self._cover(centre[tail], drawn),
             similarity=pairs["difference"].value,
             position=float(terms.position),
             sample=float(terms.sample),
@@ -146,7 +153,7 @@ class Watch:
             losses={bucket: float(values.mean()) for bucket, values in logs.items()},
         )
         whole = {b: centre[self._buckets == b] for b in logs}
-        return reading, {b: coverage(w, drawn) for b, w in whole.items() if len(w) >= FEWEST}
+        return reading, {b: self._cover(w, drawn) for b, w in whole.items() if len(w) >= FEWEST}
 
     def _forward(self, jepa: JEPA) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Losses (n,), tokens of the trained encoder (n, tokens, dim), raw channel means (n, C)."""
@@ -155,6 +162,9 @@ class Watch:
         raw: list[np.ndarray] = []
         for batch in batches(self.windows, self.ids):
             output = forward(jepa, batch, self.settings, step=0)
+            shape = flops.Shape.of(output.mask, batch.context)
+            each = flops.forward(jepa, shape) + flops.encode(jepa.encoder, shape.windows)
+            self.flops += each.total
             found = window_losses(output, self.settings, step=0).double()
             losses.append(found.clamp(min=LEAST).cpu().numpy())
             seen = jepa.embed(batch.values.to(jepa.device), batch.observed.to(jepa.device))
@@ -164,6 +174,12 @@ class Watch:
         if not all(np.isfinite(part).all() for part in parts[:2]):
             raise FloatingPointError("losses or tokens of the watched windows are not finite")
         return parts
+
+    def _cover(self, some: np.ndarray, drawn: np.ndarray) -> float:
+        """Coverage of some watched windows by recent draws."""
+        work = operations.neighbours(len(some), len(some) + len(drawn), some.shape[1])
+        self.flops += work.total
+        return coverage(some, drawn)
 
     def _probe(self, jepa: JEPA) -> float:
         """Average precision of a linear probe for events, fitted on half the labelled windows."""
@@ -185,6 +201,7 @@ class Watch:
             "surprise": surprise,
             "recent": self._recent,
             "forwards": self.forwards,
+            "flops": self.flops,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -193,6 +210,7 @@ class Watch:
         self.balance.load_state_dict(state["balance"])
         self._surprise = None if state["surprise"] is None else state["surprise"].numpy()
         self._recent, self.forwards = state["recent"], state["forwards"]
+        self.flops = state.get("flops", 0.0)  # checkpoints from before it was counted have none
 
 
 def watched(windows: Corpus, seed: int) -> np.ndarray:

@@ -108,6 +108,8 @@ class JEPA(nn.Module):
     """
 
     targets: ClassVar[dict[str, Callable[[PatchEncoder], Target]]] = TARGETS
+    to_latent: nn.Linear
+    to_raw: nn.Linear
 
     def __init__(
         self,
@@ -127,9 +129,14 @@ class JEPA(nn.Module):
         self.tokens = math.prod(cut.grid)
         self.encoder = PatchEncoder(cut, size)
         self.predictor = Predictor(size.dim, cut.grid, settings.predictor)
-        self.to_latent = nn.Linear(settings.predictor.dim, size.dim)
-        self.to_raw = nn.Linear(settings.predictor.dim, cut.width)
+        self.add_readouts(cut.width)
         self.target = self.targets[settings.target](self.encoder)
+
+    def add_readouts(self, width: int) -> None:
+        """Add what reads latents, and raw patches of ``width`` values, from predictor features."""
+        features = self.settings.predictor.dim
+        self.to_latent = nn.Linear(features, self.settings.encoder.dim)
+        self.to_raw = nn.Linear(features, width)
 
     @property
     def members(self) -> tuple["JEPA", ...]:

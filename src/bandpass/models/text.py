@@ -56,9 +56,12 @@ class TextJEPA(JEPA):
         if not settings.latent:
             raise ValueError("target 'text' is a latent one: it has no part in latent=False")
         super().__init__(shape, time, settings, distance)
-        del self.to_raw  # no hidden patch is predicted
-        self.to_latent = nn.Linear(settings.predictor.dim, settings.text)
-        self.ask = nn.Linear(settings.text, settings.predictor.dim)
+
+    def add_readouts(self, width: int) -> None:
+        """Add what reads answers, and what asks for them: no hidden patch is predicted."""
+        features, text = self.settings.predictor.dim, self.settings.text
+        self.to_latent = nn.Linear(features, text)
+        self.ask = nn.Linear(text, features)
 
     def forward(
         self,

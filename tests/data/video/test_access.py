@@ -16,10 +16,11 @@ from bandpass.data.video.decode import decode
 from bandpass.data.video.options import Options
 from bandpass.data.video.prepare import prepare_video
 from bandpass.data.video.recording import Recording
-from bandpass.data.video.scaling import FrameSettings
+from bandpass.data.video.scaling import FrameSettings, Scaler
 from bandpass.data.video.sources import find
 
 films = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("films.py"))))
+SMALL = FrameSettings((16, 16), 10.0)
 FOLDER = replace(find("folder"), size=(16, 16))
 REAL = os.environ.get("BANDPASS_DATA")
 real = pytest.mark.skipif(not REAL, reason="BANDPASS_DATA names no folder with the real data")
@@ -106,6 +107,23 @@ def test_a_file_that_is_gone_or_another_is_told(both, raw):
         light.frames_of(np.array([150]))
 
 
+def test_frames_that_cannot_be_scaled_are_told_with_their_file(both, raw, tmp_path, monkeypatch):
+    import av
+
+    def refuse(self, frame) -> None:
+        raise av.FFmpegError(95, "Operation not supported")
+
+    monkeypatch.setattr(Scaler, "_scaled", refuse)
+    _, light = both
+    offsets = dict(zip(light.series_names, light.series["offset"].to_pylist(), strict=True))
+    why = r"FFmpeg cannot scale its frames of 64 x 48 \w+ \(Operation not supported\)"
+    for name, file in (("a", r"a\.mp4"), ("stills", r"0\.png")):
+        with pytest.raises(StoreError, match=rf"{file}: {why}.*prepare the store again"):
+            light.frames_of(np.array([offsets[name]]))
+    with pytest.raises(DataError, match=rf"a\.mp4: {why}"):
+        decode(Recording("one", "it", Video(raw / "a.mp4")), tmp_path / "frames.npy", SMALL)
+
+
 def test_a_disk_without_room_keeps_no_frames_unless_told_to(raw, tmp_path, monkeypatch):
     monkeypatch.setattr("bandpass.data.video.prepare.SHARE", 1e-12)
     seen = []
@@ -141,11 +159,10 @@ def restamped(path: Path, stamps: list[int]) -> Path:
 
 def decoded_and_found(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """All rows as they are decoded, and as each is found again."""
-    settings = FrameSettings((16, 16), 10.0)
-    decoded = decode(Recording("one", "it", Video(path)), path.with_suffix(".npy"), settings)
+    decoded = decode(Recording("one", "it", Video(path)), path.with_suffix(".npy"), SMALL)
     assert decoded.stamps is not None
     order = np.random.default_rng(0).permutation(len(decoded.frames))
-    reader = Reader([Video(path)], settings)
+    reader = Reader([Video(path)], SMALL)
     found = [reader(0, decoded.shown[[i]], decoded.stamps[[i]]) for i in order]
     return decoded.frames[order], np.concatenate(found)
 

@@ -163,7 +163,7 @@ class _Film:
         for frame in self._next:
             self._last = frame.pts
             if frame.pts == stamp:
-                return self._scaler(frame)
+                return self._scaler(frame, self._path)
             if frame.pts is not None and frame.pts > stamp:
                 break
         return None

@@ -48,7 +48,7 @@ class ImageFiles:
         """(height, width, colours) uint8 of a file; None if it is no image.
 
         Raises:
-            DataError: If there is no such file.
+            DataError: If there is no such file, or its pixels cannot be scaled.
         """
         import av
 
@@ -63,4 +63,4 @@ class ImageFiles:
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         self.sizes[frame.width, frame.height] = None
-        return scaler(frame)
+        return scaler(frame, path)

@@ -161,7 +161,7 @@ class VideoFile:
                 (w, h, _), (wide, high, _) = self._look, look
                 self.changes.append((index, f"changes from {w} x {h} to {wide} x {high} pixels"))
             self._look = look
-        return scaler(frame)
+        return scaler(frame, self.path)
 
 
 def decoding(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,8 +71,23 @@ class Scaler:
         # Equal on every processor: without these the quickest code path of each rounds its own way.
         self._how = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
-    def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
-        """(height, width, colours) uint8 of a frame."""
+    def __call__(self, frame: "av.VideoFrame", path: Path) -> np.ndarray:
+        """(height, width, colours) uint8 of a frame of a file.
+
+        Raises:
+            DataError: If FFmpeg does not know how to scale its kind of pixels.
+        """
+        import av
+
+        try:
+            return self._scaled(frame)
+        except av.FFmpegError as error:
+            raise DataError(
+                f"{path}: FFmpeg cannot scale its frames of {frame.width} x {frame.height} "
+                f"{frame.format.name} ({error.strerror}): convert the file, to H.264 for instance"
+            ) from error
+
+    def _scaled(self, frame: "av.VideoFrame") -> np.ndarray:
         height, width = self._settings.size
         turns = quarter_turns(frame)
         if turns % 2:
@@ -89,7 +105,7 @@ class Scaler:
         import av
 
         name = "gray" if frame.ndim == 2 else "rgb24"
-        return self(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), name))
+        return self._scaled(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), name))
 
 
 def quarter_turns(frame: "av.VideoFrame") -> int:

@@ -195,6 +195,12 @@ def test_rank_correlation_knows_ties_and_what_does_not_vary() -> None:
     assert spearman(one, np.zeros(5)) == 0.0
 
 
+def test_clips_of_which_no_motion_is_known_do_not_count() -> None:
+    motion, drawn = np.array([np.nan, 1, 2, 3, np.nan]), np.array([90, 1, 2, 4, 0])
+    assert spearman(motion, drawn) == pytest.approx(1)
+    assert spearman(np.full(3, np.nan), np.arange(3)) == 0.0
+
+
 def test_the_recording_with_most_rare_events_is_drawn_first(run: Run) -> None:
     assert chosen(run.surprise) == ["take-2", "take-3"]
     rare = stretches(of_series(run.surprise, "take-2"), "label")

@@ -45,7 +45,14 @@ def shares(run: Run) -> dict[str, tuple[float, float]]:
 
 
 def spearman(one: np.ndarray, other: np.ndarray) -> float:
-    """Rank correlation of (n,) with (n,), ties at their mean rank; 0 if one does not vary."""
+    """Rank correlation of (n,) with (n,), ties at their mean rank; 0 if one does not vary.
+
+    NaN is left out, with what it stands beside: nothing is known of how that clip moves.
+    """
+    known = np.isfinite(one) & np.isfinite(other)
+    one, other = one[known], other[known]
+    if not known.any():
+        return 0.0
     ranks = [_ranks(each) for each in (one, other)]
     ranks = [each - each.mean() for each in ranks]
     size = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))

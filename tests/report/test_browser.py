@@ -7,6 +7,7 @@ measurements in its own text, which ``chromium --dump-dom`` prints: no driver is
 import html
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from bandpass.report import write_report
+from bandpass.report.ablation import write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(
@@ -138,6 +140,26 @@ def test_page_of_a_video_run_shows_its_films_and_fits(
     assert seen["sections"][-7:] == chapters
     assert len(seen["images"]) == 14  # drawn most, drawn least, held back
     assert all(wide > 500 for wide in seen["images"])
+    assert (seen["overflow"], seen["wide"], seen["spilled"]) == (0, [], [])
+    assert (seen["requests"], seen["console"]) == ([], [])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_of_an_ablation_fits(tmp_path: Path, width: int) -> None:
+    made = runpy.run_path(str(Path(__file__).parent / "made_ablation.py"))
+    benchmarks = [
+        made["benchmark"](name) for name in ("skab", "a-benchmark-with-quite-a-long-name")
+    ]
+    table = [row for each in benchmarks for row in made["rows"](each.name)]
+    long = "an-arm-of-a-name-that-goes-on-for-longer-than-any-figure-has-room"
+    table = [row | {"arm": long if row["arm"] == "rs2" else row["arm"]} for row in table]
+    prices = {each.name: made["prices"]() for each in benchmarks}
+    told = {each.name: made["told"](table, each) for each in benchmarks}
+    seen = measure(write(table, benchmarks, prices, told, tmp_path / "report.html"), width)
+    assert seen["sections"][:3] == ["verdict", "primary", "tradeoff"]
+    assert len(seen["svgs"]) == 2 * 5
+    assert all(w > 200 and h > 80 for w, h in seen["svgs"])
+    assert min(seen["drawn"]) > 3
     assert (seen["overflow"], seen["wide"], seen["spilled"]) == (0, [], [])
     assert (seen["requests"], seen["console"]) == ([], [])
 

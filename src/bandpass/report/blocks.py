@@ -42,12 +42,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table in its own scroll box; the first column holds the row names."""
+    """A table in its own scroll box; the first column holds the row names.
+
+    ``stacked`` puts the detail of a cell under its text, for tables that would be too wide.
+    """
 
     caption: str
     head: Sequence[str]
     body: Sequence[Sequence[Cell]]
     note: str = ""
+    stacked: bool = False
     kind: ClassVar[str] = "table"
 
 

@@ -11,16 +11,12 @@ growing size are prepared from generated hours, each in a process of its own.
 
 import argparse
 import gzip
-import multiprocessing
 import os
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
+import _memory
 import numpy as np
 import orjson
 
@@ -70,13 +66,6 @@ def prepare(raw: Path, store: Path) -> int:
     return len(prepare_schedule(raw, store, [find("gharchive")], options).windows)
 
 
-def seconds(run: Callable[[], int]) -> float:
-    """Processor time of a call."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
 def race(folder: Path, turns: int) -> tuple[float, float]:
     """Median CPU seconds to prepare and to parse an hour; prints what was raced."""
     raw = folder / "raw"
@@ -87,43 +76,14 @@ def race(folder: Path, turns: int) -> tuple[float, float]:
     else:
         write_hour(file, 12, EVENTS, TEXT)
     events, windows = parse(file), prepare(raw, folder / "store")  # warms both sides up
-    ours: list[float] = []
-    theirs: list[float] = []
-    for _ in range(turns):
-        ours.append(seconds(lambda: prepare(raw, folder / "store")))
-        theirs.append(seconds(lambda: parse(file)))
+    ours, theirs = _memory.race(lambda: prepare(raw, folder / "store"), lambda: parse(file), turns)
     what = "the real hour" if real else "a generated hour"
-    per = events / median(ours)
+    per = events / ours
     verdict = "holds" if per >= EVENTS_GOAL else "falls short"
     print(f"{what}: {events:,} events, {windows:,} windows")
     print(f"events per CPU-second, prepared: {per:,.0f} (goal {EVENTS_GOAL:,}): {verdict}")
-    print(f"events per CPU-second, parsed only: {events / median(theirs):,.0f}")
-    return median(ours), median(theirs)
-
-
-def anonymous() -> float:
-    """Anonymous resident memory of this process in MB."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in status if line.startswith("RssAnon:"))
-    return int(line.split()[1]) / 1000
-
-
-def watched(
-    raw: Path, store: Path, found: "multiprocessing.SimpleQueue[tuple[int, float]]"
-) -> None:
-    """Prepare and report windows and the highest memory, looked at fifty times a second."""
-    peak, done = [anonymous()], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            peak.append(max(peak.pop(), anonymous()))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    windows = prepare(raw, store)
-    done.set()
-    thread.join()
-    found.put((windows, peak[0]))
+    print(f"events per CPU-second, parsed only: {events / theirs:,.0f}")
+    return ours, theirs
 
 
 def memory(folder: Path, windows: int) -> float:
@@ -134,14 +94,7 @@ def memory(folder: Path, windows: int) -> float:
     hours = max(events // 250_000, 1)
     for number in range(hours):
         write_hour(raw / f"2015-01-{number:02}-0.json.gz", number, events // hours)
-    context = multiprocessing.get_context("spawn")
-    found = context.SimpleQueue()
-    process = context.Process(target=watched, args=(raw, folder / "store", found))
-    process.start()
-    process.join()
-    if process.exitcode:
-        sys.exit(f"the process that prepared {windows:,} windows failed")
-    made, peak = found.get()
+    made, peak = _memory.apart(prepare, raw, folder / "store")
     print(f"{made:,} windows: peak anonymous memory {peak:.0f} MB")
     return peak
 

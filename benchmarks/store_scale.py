@@ -10,12 +10,10 @@ import argparse
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import _memory
 import numpy as np
 import torch
 
@@ -26,43 +24,6 @@ CLAIM = "peak anonymous memory while preparing and sampling {:.1f} GB, GB"
 GOAL = 1.0
 ROWS, CHANNELS = 100_000, 64
 LENGTH, STRIDE, BATCH = 128, 32, 256
-
-
-class Peak:
-    """Highest anonymous resident memory seen, in GB, looked at ten times a second."""
-
-    def __init__(self) -> None:
-        self.gigabytes = 0.0
-        self._done = threading.Event()
-
-    def watch(self) -> None:
-        """Look until told to stop."""
-        while not self._done.wait(0.1):
-            self.look()
-
-    def look(self) -> None:
-        """Look once."""
-        status = Path("/proc/self/status").read_text().splitlines()
-        (line,) = (line for line in status if line.startswith("RssAnon:"))
-        self.gigabytes = max(self.gigabytes, int(line.split()[1]) * 1024 / 1e9)
-
-    def stop(self) -> None:
-        """Look a last time."""
-        self._done.set()
-        self.look()
-
-
-@contextmanager
-def watched() -> Iterator[Peak]:
-    """Watch this process while the block runs."""
-    peak = Peak()
-    thread = threading.Thread(target=peak.watch, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        peak.stop()
-        thread.join()
 
 
 def sample(store: Store, count: int) -> tuple[Windows, float]:
@@ -88,7 +49,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that the folder goes too
     series = max(round(gigabytes * 1e9 / (4 * ROWS * CHANNELS)), 1)
 
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, watched() as peak:
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, _memory.watched() as peak:
         start = time.perf_counter()
         store = prepare(
             SOURCES["plant"],
@@ -102,14 +63,15 @@ def main() -> int:
         seconds = time.perf_counter() - start
         size = store.column("values").nbytes / 1e9
         print(f"\rprepared {size:.2f} GB, {store.rows:,} rows, in {seconds:.0f} s (generated too)")
-        prepared = peak.gigabytes
+        prepared = peak.megabytes / 1e3
         windows, rate = sample(store, arguments.windows)
         print(f"sampled {arguments.windows:,} of {len(windows):,} windows at {rate:,.0f} windows/s")
 
-    print(f"peak anonymous memory: {prepared:.2f} GB preparing, {peak.gigabytes:.2f} GB in all")
-    holds = peak.gigabytes < GOAL
+    whole = peak.megabytes / 1e3
+    print(f"peak anonymous memory: {prepared:.2f} GB preparing, {whole:.2f} GB in all")
+    holds = whole < GOAL
     verdict = "holds" if holds else "falls short"
-    print(f"{CLAIM.format(size)}: {peak.gigabytes:.2f} (goal < {GOAL:g}): {verdict}")
+    print(f"{CLAIM.format(size)}: {whole:.2f} (goal < {GOAL:g}): {verdict}")
     return 0 if holds else 1
 
 

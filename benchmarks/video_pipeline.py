@@ -24,6 +24,7 @@ import numpy as np
 import torch
 import training_loop
 import video_prepare
+from _memory import seconds
 
 from bandpass.data.video import ClipStore
 from bandpass.data.video.clips import Clips
@@ -61,8 +62,8 @@ def reading(recipe: Recipe, kept: ClipStore, decoded: ClipStore, turns: int) -> 
     cached: list[float] = []
     on_demand: list[float] = []
     for draw in draws[1:]:
-        cached.append(video_prepare.seconds(partial(read, ours, draw, REPEATS)) / REPEATS)
-        on_demand.append(video_prepare.seconds(partial(read, theirs, draw, 1)))
+        cached.append(seconds(partial(read, ours, draw, REPEATS)) / REPEATS)
+        on_demand.append(seconds(partial(read, theirs, draw, 1)))
     print(
         f"clips per CPU-second from the cache {batch / median(cached):,.0f}, decoded on demand "
         f"{batch / median(on_demand):,.1f} (medians of {turns} batches of {batch})"

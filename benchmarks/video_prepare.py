@@ -10,18 +10,15 @@ growing length are prepared, each in a process of its own.
 """
 
 import argparse
-import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from statistics import median
 
+import _memory
 import av
 import numpy as np
 
@@ -92,62 +89,21 @@ def prepare(path: Path, store: Path) -> int:
     return prepare_video(source_of(path), path, store, options).rows
 
 
-def seconds(run: Callable[[], int]) -> float:
-    """Processor time of a call."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
 def race(path: Path, folder: Path, turns: int) -> float:
     """How our throughput compares; prints what was raced."""
     frames, rows = decode(path), prepare(path, folder / "store")  # warms both sides up
-    ours: list[float] = []
-    theirs: list[float] = []
-    for _ in range(turns):
-        ours.append(seconds(lambda: prepare(path, folder / "store")))
-        theirs.append(seconds(lambda: decode(path)))
+    ours, theirs = _memory.race(
+        lambda: prepare(path, folder / "store"), lambda: decode(path), turns
+    )
     print(f"{frames:,} frames, {rows:,} rows")
-    print(f"frames per CPU-second, prepared: {frames / median(ours):,.0f}")
-    print(f"frames per CPU-second, decoded only: {frames / median(theirs):,.0f}")
-    return median(theirs) / median(ours)
-
-
-def anonymous() -> float:
-    """Anonymous resident memory of this process in MB."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in status if line.startswith("RssAnon:"))
-    return int(line.split()[1]) / 1000
-
-
-def watched(
-    path: Path, store: Path, found: "multiprocessing.SimpleQueue[tuple[int, float]]"
-) -> None:
-    """Prepare and report rows and the highest memory, looked at fifty times a second."""
-    peak, done = [anonymous()], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            peak.append(max(peak.pop(), anonymous()))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    rows = prepare(path, store)
-    done.set()
-    thread.join()
-    found.put((rows, peak[0]))
+    print(f"frames per CPU-second, prepared: {frames / ours:,.0f}")
+    print(f"frames per CPU-second, decoded only: {frames / theirs:,.0f}")
+    return theirs / ours
 
 
 def memory(path: Path, store: Path) -> tuple[int, float]:
     """Rows, and highest anonymous memory in MB while a file is prepared; prints them."""
-    context = multiprocessing.get_context("spawn")
-    found = context.SimpleQueue()
-    process = context.Process(target=watched, args=(path, store, found))
-    process.start()
-    process.join()
-    if process.exitcode:
-        sys.exit(f"the process that prepared {path} failed")
-    rows, peak = found.get()
+    rows, peak = _memory.apart(prepare, path, store)
     print(f"{rows:,} rows: peak anonymous memory {peak:.0f} MB")
     shutil.rmtree(store)
     return rows, peak

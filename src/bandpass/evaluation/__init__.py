@@ -56,6 +56,7 @@ from bandpass.evaluation.probes import (
     Probe,
     few_shot_draws,
     few_shot_logistic,
+    few_shot_ridge,
     knn,
     logistic,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "false_alarms_at_recall",
     "few_shot_draws",
     "few_shot_logistic",
+    "few_shot_ridge",
     "fit_ridge",
     "frame_scores",
     "holm",

@@ -103,6 +103,39 @@ def few_shot_logistic(
     return few_shot_draws(fit_features, fit_labels, features, seed=seed).mean(axis=0)
 
 
+def few_shot_ridge(
+    fit_features: Floats,
+    fit_labels: Integers,
+    features: Floats,
+    *,
+    shots: int = 6,
+    draws: int = 20,
+    seed: int,
+) -> Doubles:
+    """As `few_shot_draws`, with a ridge regression on the classes in closed form: for many folds.
+
+    Labels are coded -1 and 1 and centred over the chosen windows; the penalty is 1 a dimension.
+
+    Returns:
+        Scores, (draws, m, k): they rank, and are no probabilities.
+    """
+    fit, scored, labels = _prepare(fit_features, fit_labels, features)
+    if shots < 1 or draws < 1:
+        raise ValueError(f"shots and draws must be positive, got {shots} and {draws}")
+    generator = np.random.default_rng(seed)
+    members = [np.flatnonzero(labels == k) for k in range(labels.max() + 1)]
+    coded = 2.0 * np.eye(labels.max() + 1)[labels] - 1
+    result = []
+    for _ in range(draws):
+        chosen = np.concatenate([generator.permutation(rows)[:shots] for rows in members])
+        centre, level = fit[chosen].mean(axis=0), coded[chosen].mean(axis=0)
+        some = fit[chosen] - centre
+        kernel = some @ some.T + fit.shape[1] * np.eye(len(chosen))  # fewer windows than dimensions
+        weights = some.T @ np.linalg.solve(kernel, coded[chosen] - level)
+        result.append((scored - centre) @ weights + level)
+    return np.stack(result)
+
+
 def knn(fit_features: Floats, fit_labels: Integers, features: Floats, *, seed: int) -> Doubles:
     """Soft votes of the 20 nearest labelled windows, Euclidean on standardised features.
 

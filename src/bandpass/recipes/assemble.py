@@ -37,14 +37,17 @@ from bandpass.training.feed import BY_ID, SCORABLE, Sampler
 ORACLE_SHARE = 0.25
 """Slots that the oracle gives to rare windows."""
 
+DRAWS_APART = 1 << 32
+"""Between the seeds of two orders of drawing: no seed of a run reaches as far."""
 
-def build_windows(recipe: Recipe, store: AnyStore, split: str) -> Corpus:
+
+def build_windows(recipe: Recipe, store: AnyStore, split: str | None) -> Corpus:
     """Cut one split of a store into the windows of a recipe.
 
     Args:
         recipe: Says how.
         store: Where the series, schedules or videos lie.
-        split: "train" or "test".
+        split: "train", "test", or None for both.
 
     Raises:
         RecipeError: If the recipe does not fit the store.
@@ -55,7 +58,7 @@ def build_windows(recipe: Recipe, store: AnyStore, split: str) -> Corpus:
     return windows
 
 
-def _cut(recipe: Recipe, store: AnyStore, split: str) -> Windows | ScheduleWindows | Clips:
+def _cut(recipe: Recipe, store: AnyStore, split: str | None) -> Windows | ScheduleWindows | Clips:
     cut = recipe.windows
     if isinstance(store, ScheduleStore):
         if cut.length != ScheduleWindows.length:
@@ -169,7 +172,8 @@ def build_sampler(recipe: Recipe, windows: Corpus) -> Sampler:
         raise RecipeError(
             f"policy {recipe.policy!r} is a control, a pool would choose for it: take train.pool=1"
         )
-    slots, count = train.batch * train.pool, {"steps": train.steps, "seed": train.seed}
+    slots = train.batch * train.pool
+    count = {"steps": train.steps, "seed": train.seed + DRAWS_APART * recipe.draw_seed}
     together = groups(windows)
     if policy.sampler is Uniform:
         return Uniform(len(windows), slots, subset=policy.subset, groups=together, **count)

@@ -62,6 +62,7 @@ class Recipe:
         gate: Whether corrupt windows are told from rare ones, by isolation and faults of the
             input; by learning progress and mask variation too where ``train.rescore_every``
             measures them.
+        draw_seed: Another one draws in another order; weights, masks and labels stay as they are.
         band: Settings of the surprise band, unused by other policies.
     """
 
@@ -79,6 +80,7 @@ class Recipe:
     score_file: str = ""
     bucket: str = "entity"
     gate: bool = False
+    draw_seed: int = 0
     band: BandSettings = field(default_factory=BandSettings)
 
 

@@ -1,0 +1,112 @@
+"""One cell of an ablation: an arm trained on a benchmark with a seed, and measured."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from bandpass.bench.asked import Asked, ask
+from bandpass.bench.declared import Benchmark
+from bandpass.bench.measures import Measure, measure
+from bandpass.bench.stream import Corpora, build_corpora
+from bandpass.curriculum import SurpriseBand
+from bandpass.data import AnyStore, Corpus, open_store
+from bandpass.recipes import Recipe, build_curriculum, build_jepa
+from bandpass.runs.run import create_run
+from bandpass.runs.train import OnLog, fit_in
+from bandpass.scoring import frozen
+from bandpass.scoring.collect import ScoringSettings
+from bandpass.training import Curriculum
+
+if TYPE_CHECKING:
+    from bandpass.bench.grid import Cell
+
+SLICES = ("rare", "corrupt", "normal")
+
+
+def run_cell(
+    cell: "Cell", store: Path, on_log: OnLog = lambda name, row, log: None
+) -> list[Measure] | None:
+    """Train a cell, or continue it, then measure it; its run directory goes when it is measured.
+
+    Args:
+        cell: Which.
+        store: Path of the benchmark's store.
+        on_log: Told of every logged row of its training.
+
+    Returns:
+        Its measures; None after Ctrl-C, which leaves a checkpoint to go on from.
+
+    Raises:
+        RecipeError: If the arm does not fit the benchmark.
+        RunError: If its directory holds another run.
+        Diverged: If losses are no longer finite.
+    """
+    opened = open_store(store)
+    corpora, asked = prepared(cell.benchmark, cell.recipe, opened)
+    curriculum = build_curriculum(cell.recipe, corpora.train)
+    jepa = build_jepa(cell.recipe, opened.shape)
+    if cell.steps:  # none: the model as it is initialised
+        run = create_run(cell.path, cell.recipe, opened)
+        parts = (jepa, corpora.train, curriculum)
+        if not fit_in(run.path, cell.recipe, parts, {}, on_log):
+            return None
+        spent = _spent(run.path, corpora.train, curriculum)
+    else:
+        spent = list[Measure]()
+    found = measure(jepa.eval(), asked, cell.seed, _scoring(cell.recipe))
+    shutil.rmtree(cell.path, ignore_errors=True)
+    return [*spent, *found]
+
+
+def _scoring(recipe: Recipe) -> ScoringSettings:
+    train = recipe.train
+    return ScoringSettings(mask=train.masks[0], mask_ratio=train.mask_ratio, seed=train.seed)
+
+
+def _spent(path: Path, windows: Corpus, curriculum: Curriculum) -> list[Measure]:
+    """Where the slots went, and how the scores stood at the end."""
+    times = pq.read_table(path / "windows.parquet")["drawn"].to_numpy()
+    slices = windows.slices()
+    found = [("slots", name, float(times[slices[name]].sum() / times.sum())) for name in SLICES]
+    found += [("natural", name, float(slices[name].mean())) for name in SLICES]
+    seen = times / times.sum()
+    found += [("slots", "ess", float(1 / (len(seen) * (seen @ seen))))]
+    found += [("slots", "never drawn", float((times == 0).mean()))]
+    if isinstance(curriculum.sampler, SurpriseBand):
+        held = curriculum.sampler.quarantine()
+        ids = np.array([entry.id for entry in held], np.int64)
+        found += [("quarantine", "windows", float(len(ids)))]
+        for name in SLICES if len(ids) else ():
+            found += [("quarantine", name, float(slices[name][ids].mean()))]
+    return found
+
+
+MOST = 8
+"""Benchmarks whose windows are kept at once: cells of one seed go through all of them."""
+
+_kept: dict[str, tuple[Corpora, Asked]] = {}
+
+
+def prepared(benchmark: Benchmark, recipe: Recipe, store: AnyStore) -> tuple[Corpora, Asked]:
+    """The corpora of a benchmark and what probes are asked; kept, as all its cells share them."""
+    key = json.dumps([asdict(benchmark), store.hash, asdict(_cut(recipe))])
+    if key not in _kept:
+        if len(_kept) == MOST:
+            del _kept[next(iter(_kept))]
+        corpora = build_corpora(benchmark, recipe, store)
+        past = frozen.past_rows(recipe.windows.length, recipe.model.encoder.patch)
+        _kept[key] = corpora, ask(benchmark, corpora, past)
+    return _kept[key]
+
+
+def _cut(recipe: Recipe) -> Recipe:
+    """What of a recipe determines corpora and questions, so that arms share them."""
+    encoder = replace(Recipe("").model.encoder, patch=recipe.model.encoder.patch)
+    model = replace(Recipe("").model, encoder=encoder)
+    cut = {name: getattr(recipe, name) for name in ("windows", "schedule", "clips")}
+    return replace(Recipe(""), model=model, **cut)

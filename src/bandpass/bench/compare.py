@@ -1,0 +1,173 @@
+"""One arm against another on one benchmark: three metrics, paired by seed, corrected together."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bandpass.bench.declared import Benchmark, Metric
+from bandpass.bench.results import Row, by_seed
+from bandpass.bench.words import plain, probability, signed
+from bandpass.evaluation import (
+    NonInferiority,
+    holm,
+    minimum_detectable_effect,
+    non_inferior,
+    paired_difference,
+)
+from bandpass.evaluation._arrays import Doubles
+
+ALPHA = 0.05
+GOOD = {"rare": 1, "normal": 1, "corrupt": -1}
+"""The primary metrics, which are one family, and whether more or less of each is better."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One arm against another in one primary metric at one budget, paired by seed.
+
+    Attributes:
+        arm: Whose mean is ``mean``.
+        against: Whose mean is ``other``.
+        budget: Which both spend.
+        role: "rare", "normal" or "corrupt".
+        mean: Of the arm, over the pairs.
+        other: Of what it is compared with, over the same.
+        difference: ``mean - other``.
+        low: Lower end of its 95% interval by Student's t; NaN with fewer than two pairs.
+        high: Upper end.
+        p: Of the two-sided sign-flip test.
+        p_holm: The same, corrected over the primary metrics.
+        mde: Difference that these pairs would show four times in five, whatever the other metrics
+            do; infinite if they are too few to show any.
+        n: Pairs of seeds.
+        asked: Seeds that were to be compared; runs that are missing or not finite make it more.
+        retention: Of the normal metric, whether it is kept within the margin; else None.
+    """
+
+    arm: str
+    against: str
+    budget: str
+    role: str
+    mean: float
+    other: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    mde: float
+    n: int
+    asked: int
+    retention: NonInferiority | None = None
+
+    @property
+    def outcome(self) -> str:
+        """``better`` or ``worse`` where the corrected test says so, else empty."""
+        if not self.p_holm < ALPHA:
+            return ""
+        return "better" if self.difference * GOOD[self.role] > 0 else "worse"
+
+    @property
+    def figures(self) -> str:
+        """Difference, interval and pairs: ``+.030 (+.021 to +.039, n 8)``."""
+        if not self.n:
+            return "unknown (n 0)"
+        pairs = f"n {self.n}" + (f" of {self.asked}" if self.n < self.asked else "")
+        if math.isnan(self.low):
+            return f"{signed(self.difference)} ({pairs}, no interval)"
+        return f"{signed(self.difference)} ({signed(self.low)} to {signed(self.high)}, {pairs})"
+
+    @property
+    def sentence(self) -> str:
+        """All this in words."""
+        tested = f"{probability(self.p)}, after Holm {probability(self.p_holm)}"
+        said = f"{self.role}: {self.arm} - {self.against} {self.figures}, {tested}"
+        if self.outcome:
+            return f"{said}: {self.outcome}."
+        missed = "any could be missed" if math.isinf(self.mde) else f"it finds {plain(self.mde)}"
+        return f"{said}: no difference found, {missed}."
+
+    def record(self) -> dict[str, Any]:
+        """All fields and the sentence by name, as the page of an ablation takes them."""
+        return asdict(self) | {"sentence": self.sentence}
+
+
+def enough(n: int) -> bool:
+    """Whether so many pairs could show any effect in one metric: 6 or more."""
+    return math.isfinite(minimum_detectable_effect(1.0, n, alpha=ALPHA))
+
+
+def of_benchmark(rows: Sequence[Row], benchmark: Benchmark) -> list[Row]:
+    """Rows of this version of a benchmark; figures of others do not compare."""
+    mine = (benchmark.name, benchmark.version)
+    return [row for row in rows if (row["benchmark"], row["version"]) == mine]
+
+
+def pairs(
+    rows: Sequence[Row],
+    one: tuple[str, str],
+    other: tuple[str, str],
+    metric: Metric,
+    seeds: Sequence[int],
+) -> tuple[Doubles, Doubles]:
+    """Return a metric of two arms, each given with its budget, for every seed: NaN if not run."""
+    found = [by_seed(rows, arm, budget, metric) for arm, budget in (one, other)]
+    a, b = (np.array([values.get(seed, np.nan) for seed in seeds], np.float64) for values in found)
+    return a, b
+
+
+def compare(
+    rows: Sequence[Row],
+    benchmark: Benchmark,
+    arm: str,
+    against: str,
+    budget: str,
+    seeds: Sequence[int],
+) -> list[Comparison]:
+    """Compare two arms in the three primary metrics, seed by seed.
+
+    Args:
+        rows: Results; those of other benchmarks and versions are left out.
+        benchmark: What names the metrics.
+        arm: Which arm.
+        against: Which other, at the same budget.
+        budget: "flops", "time" or "half".
+        seeds: Which seeds; those that one arm lacks, or that are not finite, are left out.
+
+    Returns:
+        Rare, normal, corrupt. A metric without two pairs has no p and is not in Holm's family.
+    """
+    rows = of_benchmark(rows, benchmark)
+    metrics: dict[str, Metric] = {role: getattr(benchmark, role) for role in GOOD}
+    values = {
+        role: pairs(rows, (arm, budget), (against, budget), metric, seeds)
+        for role, metric in metrics.items()
+    }
+    tests = {role: paired_difference(*each) for role, each in values.items()}
+    adjusted = holm(np.array([test.p for test in tests.values()]))
+    family = max(1, int(np.isfinite(adjusted).sum()))
+    found: list[Comparison] = []
+    for (role, (a, b)), corrected in zip(values.items(), adjusted, strict=True):
+        test, both = tests[role], np.isfinite(a - b)
+        deviation = float((a - b)[both].std(ddof=1)) if test.count > 1 else math.nan
+        kept = non_inferior(a, b, float(benchmark.margin)) if role == "normal" else None
+        found.append(
+            Comparison(
+                *(arm, against, budget, role),
+                mean=float(a[both].mean()) if test.count else math.nan,
+                other=float(b[both].mean()) if test.count else math.nan,
+                difference=test.mean,
+                low=test.t_low,
+                high=test.t_high,
+                p=test.p,
+                p_holm=float(corrected),
+                mde=minimum_detectable_effect(deviation, test.count, alpha=ALPHA / family),
+                n=test.count,
+                asked=len(seeds),
+                retention=kept,
+            )
+        )
+    return found

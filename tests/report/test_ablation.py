@@ -116,7 +116,7 @@ def test_mark_of_the_verdict_weighs_the_gain_and_what_it_hurt(
     assert re.findall(r'<li class="(\w+)"', text)[0] == outcome
     text = page(tmp_path, table, told=Told("Says.", False, compared))
     assert re.findall(r'<li class="(\w+)"', text)[0] == "open"
-    assert "skab cannot judge a sampler" in text
+    assert "skab is not shown to judge a sampler" in text
 
 
 def test_differences_that_count_are_marked_by_a_word(whole: str) -> None:

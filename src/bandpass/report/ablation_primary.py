@@ -123,7 +123,7 @@ def _all(cells: Cells) -> Folded:
         [
             Cell(each.arm),
             Cell(each.against),
-            Cell(BUDGETS[each.budget]),
+            Cell(each.budget),
             Cell(each.role),
             Cell(probability(each.p).removeprefix("p ")),
             Cell(smallest(cells.metric(each.role), each.mde)),
@@ -131,6 +131,14 @@ def _all(cells: Cells) -> Folded:
         ]
         for each in sorted(cells.compared, key=lambda each: each.against == UNIFORM)
     ]
-    head = ("arm", "against", "budget", "metric", "p, uncorrected", "could show", "in words")
+    head = (
+        "arm",
+        "against",
+        "budget",
+        "primary metric",
+        "p, uncorrected",
+        "detectable difference",
+        "in words",
+    )
     caption = f"All comparisons of {cells.benchmark.name}"
     return Folded(f"{caption} ({len(body)})", Table(caption, head, body))

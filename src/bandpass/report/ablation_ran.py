@@ -53,7 +53,7 @@ def _table(cells: Cells, metrics: Sequence[_Named], arms: Sequence[str]) -> Fold
         body.append(line)
     name = cells.benchmark.name
     note = f"Means over seeds at {BUDGETS[cells.budget]}; n is said where it differs from the top."
-    table = Table(f"{name}: other metrics by arm", ("metric", *arms), body, note)
+    table = Table(f"{name}: other metrics by arm", ("metric", *arms), body, note, stacked=True)
     return Folded(f"{name}: {len(metrics)} metrics of {len(arms)} arms", table)
 
 

@@ -1,0 +1,162 @@
+"""The cells of an ablation: which there are, and in which order they are made."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bandpass.bench.arms import ROLES, Arm
+from bandpass.bench.cost import By, Price, steps_within
+from bandpass.bench.declared import Benchmark
+from bandpass.recipes import Recipe, to_dict
+from bandpass.runs.run import RunError
+
+BUDGETS = ("flops", "time")
+"""That every arm is run at."""
+
+HALF = "half"
+"""Of the counted operations."""
+
+UNIFORM = "uniform"
+"""Whose cost is the budget."""
+
+OVER = 1.1
+"""Times its budget that rounding may let a cell spend, and no more."""
+
+UNHASHED = ("steps", "seed", "device")
+"""Settings of training that a table has columns for, or that change no figure."""
+
+Key = tuple[str, int, str, str, int, int]
+"""Benchmark, its version, arm, hash of the recipe, seed and steps: what tells rows apart."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of an ablation.
+
+    Attributes:
+        benchmark: What it is judged on.
+        arm: Name of the arm.
+        recipe: What is trained, with seed and steps in it.
+        budgets: All that these steps spend: "flops", "time", "half".
+        seed: Of the pair.
+        steps: Optimiser steps.
+        path: Its run directory, until it is measured.
+        flops: Counted operations of the whole run, scoring included.
+        seconds: Reference seconds of the whole run.
+    """
+
+    benchmark: Benchmark
+    arm: str
+    recipe: Recipe
+    budgets: tuple[str, ...]
+    seed: int
+    steps: int
+    path: Path
+    flops: float
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.benchmark.name}, {self.arm}, seed {self.seed}, {self.steps} steps"
+
+    @property
+    def key(self) -> Key:
+        """What its rows are found by."""
+        recipe = recipe_hash(self.recipe)
+        return (
+            *(self.benchmark.name, self.benchmark.version),
+            *(self.arm, recipe, self.seed, self.steps),
+        )
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Twelve hexadecimal digits of what a recipe sets, apart from name, seed, steps and device."""
+    content = to_dict(recipe)
+    del content["name"]
+    for name in UNHASHED:
+        del content["train"][name]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def budgets_of(arm: Arm) -> tuple[str, ...]:
+    """What an arm is run at."""
+    return (*BUDGETS, HALF) if arm.half else BUDGETS
+
+
+def plan(
+    benchmark: Benchmark,
+    arms: Sequence[Arm],
+    seeds_of: Callable[[Arm], Sequence[int]],
+    prices: Mapping[str, Price],
+    base: Recipe,
+    out: Path,
+) -> list[Cell]:
+    """List the cells of one benchmark; nothing is written.
+
+    A budget is what uniform spends in the steps of ``base``; an arm gets the steps that its price
+    leaves it of that. Steps that two budgets agree on are one cell.
+
+    Args:
+        benchmark: What the arms are judged on.
+        arms: Which, in the order of tables.
+        seeds_of: Seeds of an arm.
+        prices: Of every arm and of "uniform", by name.
+        base: Recipe of the benchmark; its steps are those of uniform.
+        out: Run directories go below it.
+
+    Returns:
+        The cells, as `ordered` has them.
+
+    Raises:
+        RunError: If a budget does not pay for an arm at all.
+    """
+    cells: list[Cell] = []
+    for arm in arms:
+        recipe, price = arm.recipe(base), prices[arm.name]
+        at: dict[int, list[str]] = {}
+        for budget in budgets_of(arm):
+            of = base.train.steps // (2 if budget == HALF else 1)
+            by: By = "seconds" if budget == "time" else "flops"
+            steps = steps_within(of, prices[UNIFORM], price, by)
+            if _spent(price, steps, by) > OVER * _spent(prices[UNIFORM], of, by):
+                raise RunError(
+                    f"budget {budget} of {of} uniform steps on {benchmark.name} does not pay for "
+                    f"{steps} of {arm.name}: take more steps"
+                )
+            at.setdefault(steps, []).append(budget)
+        begin = f"{benchmark.name}-v{benchmark.version}-{arm.name}-{recipe_hash(recipe)}"
+        for seed in seeds_of(arm):
+            for steps, budgets in at.items():
+                train = replace(recipe.train, seed=seed, steps=steps)
+                cells.append(
+                    Cell(
+                        *(benchmark, arm.name, replace(recipe, train=train), tuple(budgets)),
+                        *(seed, steps, out / f"{begin}-{seed}-{steps}"),
+                        flops=price.flops_of(steps),
+                        seconds=price.seconds_of(steps),
+                    )
+                )
+    return ordered(cells)
+
+
+def _spent(price: Price, steps: int, by: By) -> float:
+    return price.flops_of(steps) if by == "flops" else price.seconds_of(steps)
+
+
+def ordered(cells: Sequence[Cell]) -> list[Cell]:
+    """Sort cells so that an interrupted grid can be read.
+
+    The arms that every verdict rests on come first, a whole seed of them after the other, over all
+    benchmarks; then the others likewise.
+    """
+    seeds: dict[str, set[int]] = {}
+    for cell in cells:
+        seeds.setdefault(cell.benchmark.name, set()).add(cell.seed)
+    places = {name: sorted(of) for name, of in seeds.items()}
+
+    def place(cell: Cell) -> tuple[bool, int]:
+        return cell.arm not in ROLES, places[cell.benchmark.name].index(cell.seed)
+
+    return sorted(cells, key=place)

@@ -1,0 +1,90 @@
+"""The verdicts of one benchmark put together: for the page, and a few lines for a terminal."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from bandpass.bench.block import Ending
+from bandpass.bench.compare import Comparison, compare
+from bandpass.bench.declared import Benchmark
+from bandpass.bench.grid import BUDGETS, HALF
+from bandpass.bench.overall import target_compute
+from bandpass.bench.results import Row
+from bandpass.bench.verdict import AGAIN, ORACLE, UNIFORM, judge, seeds_of, verdict
+from bandpass.report.ablation_inputs import BAND, About, Failed, Told
+
+SPOKEN = {
+    "flops": "At equal counted FLOPs",
+    "time": "At equal reference time",
+    "half": "At half of the FLOPs",
+}
+
+
+def lines(rows: Sequence[Row], benchmark: Benchmark, arms: Iterable[str]) -> list[str]:
+    """Say what is known of some arms: whether the benchmark can judge them, then each.
+
+    Args:
+        rows: The results table.
+        benchmark: Which benchmark.
+        arms: Which arms; those without a verdict are passed over.
+    """
+    chosen = set(arms)
+    said = [judge(rows, benchmark, BUDGETS[0]).sentence]
+    for budget in (*BUDGETS, HALF):
+        found = [each for each in verdict(rows, benchmark, budget) if each.arm in chosen]
+        said += [f"{SPOKEN[budget]}, {each.sentence}" for each in found]
+    return said
+
+
+def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
+    """What the page of an ablation is told of one benchmark."""
+    judged = judge(rows, benchmark, BUDGETS[0])
+    spoken = lines(rows, benchmark, [BAND])
+    if _ran(rows, benchmark, BAND, HALF):
+        spoken.append(target_compute(rows, benchmark, BAND).sentence)
+    every: list[Comparison] = []
+    for budget in (*BUDGETS, HALF):
+        for each in verdict(rows, benchmark, budget):
+            every += [*each.against_uniform, *each.against_shuffled]
+        for arm in (AGAIN, ORACLE):
+            if _ran(rows, benchmark, arm, budget):
+                seeds = seeds_of(rows, benchmark, arm, budget)
+                every += compare(rows, benchmark, arm, UNIFORM, budget, seeds)
+    records = [each.record() for each in every if each.n]
+    return Told(" ".join(spoken), judged.state == "yes", records)
+
+
+def about(ending: Ending) -> About:
+    """Where the rows come from, as far as this machine and this block know."""
+    failed = [
+        Failed(cell.benchmark.name, cell.arm, cell.seed, cell.steps, why)
+        for cell, why in ending.failed
+    ]
+    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, torch {torch.__version__}"
+    return About(_commit(), machine, failed)
+
+
+def _commit() -> str:
+    """The commit of the code, if it runs from a checkout of its own; else empty."""
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists():
+        return ""
+    words = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _ran(rows: Sequence[Row], benchmark: Benchmark, arm: str, budget: str) -> bool:
+    mine = (benchmark.name, benchmark.version, arm)
+    return any(
+        (row["benchmark"], row["version"], row["arm"]) == mine
+        and budget in row["budgets"].split("+")
+        for row in rows
+    )

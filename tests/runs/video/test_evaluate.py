@@ -3,6 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bandpass.evaluation import videos
+from bandpass.report import write_report
 from bandpass.runs import RunError, evaluate, train
 
 COLUMNS = ["encoder", "pooling", "task", "metric", "value", "low", "high", "count", "note"]
@@ -129,6 +130,8 @@ def test_a_store_without_labels_is_described_all_the_same(recipe, unlabelled, tm
     assert {row["task"] for row in rows} == {"geometry", videos.ARROW}
     assert videos.RAW_PATCH in {row["encoder"] for row in rows}
     assert pq.read_table(tmp_path / "run" / "surprise.parquet").num_rows == 0
+    page = write_report(tmp_path / "run").read_text()
+    assert "No test recording with labelled events" in page
 
 
 def test_batches_are_refused(run):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandpass.evaluation import block_groups, rare_slice, videos
-from bandpass.runs.tasks import Found, Row
+from bandpass.runs.tasks import Found
 from bandpass.runs.video.sample import ACTION, BLOCK, Sample, events_of
 
 RESAMPLES = 300
@@ -65,8 +65,10 @@ class Frames:
         for metric in ("auroc", "average_precision", "prevalence"):
             yield videos.FRAMES, metric, found[metric]
 
-    def curve(self, surprise: np.ndarray, motion: np.ndarray) -> list[Row]:
-        """Rows of ``surprise.parquet``: every frame of the recordings in which anything happens.
+    def curve(self, surprise: np.ndarray, motion: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of ``surprise.parquet``: all frames of recordings in which anything happens.
+
+        They are there, and empty, where nothing is labelled.
 
         Args:
             surprise: (rows of the store,) NaN where nothing is said.
@@ -75,19 +77,13 @@ class Frames:
         store = self.sample.store
         eventful = np.unique(self.series[self.labels == 1])
         eventful = np.union1d(eventful, events_of(store, ACTION)[0].recordings)
-        names, regimes = store.series_names, store.column("regime")
-        kinds = [*store.regimes, ""]
-        return [
-            {
-                "series": names[series],
-                "row": int(place),
-                "surprise": float(surprise[row]),
-                "motion": float(motion[row]),
-                "label": int(label),
-                "regime": kinds[regimes[row]],
-            }
-            for row, series, place, label in zip(
-                self.rows, self.series, self.place, self.labels, strict=True
-            )
-            if series in eventful
-        ]
+        inside = np.isin(self.series, eventful)
+        rows = self.rows[inside]
+        return {
+            "series": np.array(store.series_names)[self.series[inside]],
+            "row": self.place[inside],
+            "surprise": surprise[rows],
+            "motion": motion[rows],
+            "label": self.labels[inside],
+            "regime": np.array([*store.regimes, ""])[store.column("regime")[rows]],
+        }

@@ -24,6 +24,9 @@ UNKNOWN = -1
 SIGNS = {"change-point": "change", "spike": "max_abs_z", "missing": "missing"}
 """Readouts of a window's own signs, and the mark of `features.glance` that each is of."""
 
+SHIFT, STRAYS = 0, len(SIGNS)
+"""Columns of the signs."""
+
 
 @dataclass(frozen=True, eq=False)
 class Side:
@@ -60,6 +63,20 @@ class Side:
     future: np.ndarray
     last: np.ndarray
     signs: np.ndarray
+
+    @property
+    def slices(self) -> dict[str, np.ndarray]:
+        """(n,) bool each, what is read out apart.
+
+        Beside rare and normal windows the tenth of the clean ones with the largest change of level,
+        and the tenth whose channels go together least.
+        """
+        extreme = {"regime shift": SHIFT, "corner case": STRAYS}
+        return {"rare": self.rare, "normal": self.normal} | {
+            name: self.clean
+            & (self.signs[:, sign] >= np.quantile(self.signs[self.clean, sign], 0.9))
+            for name, sign in extreme.items()
+        }
 
     @property
     def clean(self) -> np.ndarray:

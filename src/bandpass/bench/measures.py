@@ -11,6 +11,7 @@ from bandpass.evaluation import (
     calibration_errors,
     confusion_matrix,
     coverage,
+    discriminant,
     few_shot_ridge,
     fit_ridge,
     logistic,
@@ -98,20 +99,20 @@ def _rare(asked: Asked, vectors: tuple[np.ndarray, np.ndarray], seed: int) -> It
 def _few_shot(
     asked: Asked, vectors: tuple[np.ndarray, np.ndarray], shots: int, seed: int
 ) -> np.ndarray | None:
-    """(draws, m) score of the rare classes; None if a fold has none to show."""
+    """(draws, m) score of the rare slice, told from every other class; None if a fold has none."""
     fit, test = asked.fit, asked.test
     found = np.zeros((DRAWS, len(test.ids)))
-    rare = np.unique(fit.classes[fit.rare & (fit.classes != UNKNOWN)])
+    own = fit.classes.max() + 1  # a rare window may be mostly of another class
+    classes = np.where(fit.rare, own, fit.classes)
     for inside, scored in asked.folds:
-        known = inside & (fit.classes != UNKNOWN)
-        labels = fit.classes[known]
-        if len(np.unique(labels)) < 2 or not np.isin(labels, rare).any():
+        known = inside & (classes != UNKNOWN)
+        labels = classes[known]
+        if len(np.unique(labels)) < 2 or own not in labels:
             return None
-        chance = few_shot_ridge(
+        scores = few_shot_ridge(
             vectors[0][known], labels, vectors[1][scored], shots=shots, draws=DRAWS, seed=seed
         )
-        columns = np.isin(np.unique(labels), rare)
-        found[:, scored] = chance[:, :, columns].sum(axis=2)
+        found[:, scored] = scores[:, :, -1]
     return found
 
 
@@ -142,8 +143,8 @@ def _classes(asked: Asked, vectors: tuple[np.ndarray, np.ndarray]) -> Iterator[M
     for inside, scored in asked.folds:
         known = inside & (fit.classes != UNKNOWN)
         labels = fit.classes[known]
-        ridge = fit_ridge(vectors[0][known], np.eye(labels.max() + 1)[labels])
-        guess[scored] = ridge.predict(vectors[1][scored]).argmax(axis=1)
+        chance = discriminant(vectors[0][known], labels, vectors[1][scored], seed=0)
+        guess[scored] = np.unique(labels)[chance.argmax(axis=1)]
     for name, inside in (("classes", test.clean), ("classes, normal", test.normal)):
         known = inside & (test.classes != UNKNOWN)
         classes = np.unique(np.concatenate([test.classes[known], guess[known]]))
@@ -157,23 +158,26 @@ def _ranked(task: str, labels: np.ndarray, scores: np.ndarray) -> Iterator[Measu
 
 
 def _readouts(test: Side, task: str, vectors: np.ndarray) -> Iterator[Measure]:
-    """Read the hidden last quarter out linearly, within the rare slice and within normal windows.
+    """Read the hidden last quarter out linearly, within every slice by itself.
 
     Fitted on every other block in time of the slice and scored on the blocks between, both ways:
-    what vectors hold of a state, not how a readout carries over from other states.
+    what vectors hold of a state, not how a readout carries over from other states. A prediction is
+    kept to the range of the values that were fitted.
     """
     blocks = block_groups(test.series, test.starts, BLOCK * test.windows.length)
-    for name in ("rare", "normal"):
-        some = np.flatnonzero(getattr(test, name))
+    for name, inside in test.slices.items():
+        some = np.flatnonzero(inside)
         if len(some) < 2 * FEWEST:
             continue
         foretold = np.empty(test.future[some].shape)
         first = np.unique(blocks[some], return_inverse=True)[1] % 2 == 0
         if first.all():
             continue
-        for inside in (first, ~first):
-            ridge = fit_ridge(vectors[some[inside]], test.future[some[inside]])
-            foretold[~inside] = ridge.predict(vectors[some[~inside]])
+        for half in (first, ~first):
+            known = test.future[some[half]]
+            ridge = fit_ridge(vectors[some[half]], known)
+            range_ = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
+            foretold[~half] = ridge.predict(vectors[some[~half]]).clip(*range_)
         value = r2(foretold, test.future[some], seed=0, resamples=2)[0].value
         yield f"{task}, {name}", "r2", value
 

@@ -54,6 +54,7 @@ from bandpass.evaluation.localisation import Stretches, proposals, segment_ap
 from bandpass.evaluation.probes import (
     PROBES,
     Probe,
+    discriminant,
     few_shot_draws,
     few_shot_logistic,
     few_shot_ridge,
@@ -98,6 +99,7 @@ __all__ = [
     "classify",
     "confusion_matrix",
     "coverage",
+    "discriminant",
     "effective_rank",
     "enriched",
     "equal_arms",

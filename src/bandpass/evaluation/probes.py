@@ -23,6 +23,7 @@ from bandpass.evaluation._arrays import (
 
 PENALTY = 0.05  # C of scikit-learn, for standardised features
 _NEIGHBOURS = 20
+_SHRINKAGE = 0.1
 _ITERATIONS = 200
 
 
@@ -58,6 +59,24 @@ def logistic(fit_features: Floats, fit_labels: Integers, features: Floats, *, se
     if labels.max() == 0:
         return np.ones((len(scored), 1))
     return _fit(_regression().set_params(C=PENALTY), fit, labels).predict_proba(scored)
+
+
+def discriminant(
+    fit_features: Floats, fit_labels: Integers, features: Floats, *, seed: int
+) -> Doubles:
+    """Linear discriminant analysis with classes taken as equally likely: quick on many folds.
+
+    The covariance is shrunk a tenth of the way to its diagonal mean. Deterministic: `seed` is there
+    for the contract.
+    """
+    del seed
+    fit, scored, labels = _prepare(fit_features, fit_labels, features)
+    if labels.max() == 0:
+        return np.ones((len(scored), 1))
+    analysis = eval_extra("sklearn.discriminant_analysis").LinearDiscriminantAnalysis
+    equal = np.full(labels.max() + 1, 1 / (labels.max() + 1))
+    model = analysis(solver="lsqr", shrinkage=_SHRINKAGE, priors=equal)
+    return model.fit(fit, labels).predict_proba(scored)
 
 
 def few_shot_draws(

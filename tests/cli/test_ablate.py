@@ -119,7 +119,6 @@ def test_two_subjects_of_one_name_are_refused(bandpass, store, tmp_path):
 def test_arms_that_only_explain_get_fewer_seeds():
     of, plant = ablation.Seeds().of, BENCHMARKS["plant"]
     assert of(plant, ARMS["band"]) == plant.seeds
-    assert of(plant, ARMS["hard-only"]) == plant.seeds
     assert of(plant, ARMS["no-gate"]) == plant.seeds[: ablation.ABLATION_SEEDS]
     assert ablation.Seeds(screening=True).of(plant, ARMS["no-gate"]) == plant.screen
     assert ablation.Seeds(count=2).of(plant, ARMS["no-gate"]) == plant.seeds[:2]

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bandpass.bench.arms import ROLES, Arm
 from bandpass.bench.cost import By, Price, steps_within
@@ -71,13 +72,26 @@ class Cell:
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """Twelve hexadecimal digits of what a recipe sets, apart from name, seed, steps and device."""
-    content = to_dict(recipe)
+    """Twelve hexadecimal digits of what a recipe sets, apart from name, seed, steps and device.
+
+    What it leaves at the default has no part in it: a setting that is invented later does not make
+    strangers of the rows of a table.
+    """
+    content = _set(to_dict(recipe), to_dict(Recipe("")))
     del content["name"]
     for name in UNHASHED:
-        del content["train"][name]
+        content.get("train", {}).pop(name, None)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _set(content: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """What differs from the default, group by group."""
+    found = {
+        key: _set(value, usual[key]) if isinstance(value, dict) else value
+        for key, value in content.items()
+    }
+    return {key: value for key, value in found.items() if value != usual[key] and value != {}}
 
 
 def budgets_of(arm: Arm) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from bandpass.data.manifest import StoreError, read_manifest
 
+_PARTIAL = r"\.partial-\d+(-replaced)?"
+"""End of the name of a directory whose place is not taken yet; the number is its process."""
+
 
 @contextmanager
 def publishing(store: Path, *, overwrite: bool) -> Iterator[Path]:
@@ -133,6 +136,11 @@ def _refuse(store: Path, overwrite: bool) -> None:
         raise StoreError(f"there is a store at {store} already: pass --overwrite to replace it")
 
 
+def is_partial(path: Path) -> bool:
+    """Whether a directory is what a preparation writes before its store is there."""
+    return re.fullmatch(rf".+{_PARTIAL}", path.name) is not None and path.is_dir()
+
+
 def _partials(store: Path) -> list[Path]:
-    name = re.compile(re.escape(store.name) + r"\.partial-\d+(-replaced)?")
+    name = re.compile(re.escape(store.name) + _PARTIAL)
     return [path for path in store.parent.iterdir() if name.fullmatch(path.name)]

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bandpass.data.manifest import FORMAT
 from bandpass.data.series import DataError
-from bandpass.data.video.recording import Event, Images, Video
+from bandpass.data.video.recording import Decoded, Event, Frames, Images, Recording, Video
+from bandpass.data.video.rows import rows_of
 from bandpass.data.video.sources import _reading, find, folder
 from bandpass.data.video.sources.fir_actions_room01 import LAG
 
@@ -243,6 +245,46 @@ def test_files_of_no_kind_that_is_read_are_told(made):
         (raw / name).touch()
     (note,) = folder.remarks(raw)
     assert note == ("files passed over, of kinds that are not read: 4: a.txt, b.txt, c.txt, ...")
+
+
+def test_a_store_that_is_kept_among_the_videos_is_no_video(made):
+    raw = made("folder")
+    before = list(by_name("folder", raw))
+    for name in ("store", "other.partial-7"):
+        (raw / name).mkdir()
+        np.save(raw / name / "signals.npy", np.zeros((5, 43), np.float32))
+    (raw / "store" / "manifest.json").write_text(f'{{"format": "{FORMAT}"}}')
+    assert list(by_name("folder", raw)) == before
+    assert folder.remarks(raw) == ["stores passed over: other.partial-7, store"]
+    (raw / "store" / "manifest.json").write_text('{"author": "me"}')
+    with pytest.raises(DataError, match=r"signals\.npy: holds float32"):
+        by_name("folder", raw)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(DataError, match=r"a\.mp4: is a file: give the folder it lies in"):
+        by_name("folder", tmp_path / "a.mp4")
+
+
+def test_a_table_with_other_marks_between_its_columns_is_told(tmp_path):
+    (tmp_path / "yard.mp4").touch()
+    (tmp_path / "segments.csv").write_text("video;start;end;label\nyard;0;1;walk\n")
+    with pytest.raises(DataError, match=r"'video' is missing .*; put commas between"):
+        by_name("folder", tmp_path)
+
+
+def test_labels_that_lie_past_the_end_are_told_apart_from_those_that_are_cut():
+    events = (Event(1, 9, "walk"), Event(3.5, 4, "walk"), Event(8, 9, "fall"))
+    recording = Recording("yard", "it", Frames(lambda: np.empty(0, np.uint8), 10.0), events)
+    frames = np.zeros((40, 4, 4, 1), np.uint8)
+    decoded = Decoded(frames, np.zeros(40, bool), np.arange(40), 10.0, {})
+    found, notes = rows_of(recording, decoded)
+    assert [(event.start, event.stop) for event in found] == [(10, 40), (35, 40)]
+    assert notes == [
+        "yard: 1 labels end past its end: cut to it",
+        "yard: 1 labels begin past its 4 s: left out",
+    ]
 
 
 def test_a_folder_without_videos_shows_the_layout(tmp_path):

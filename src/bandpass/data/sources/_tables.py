@@ -24,7 +24,8 @@ def existing(folder: Path, layout: str) -> Path:
     """Return ``folder``; DataError, with the layout that was expected, if it is not a directory."""
     if folder.is_dir():
         return folder
-    raise DataError(f"{folder}: no such directory; expected the layout\n{layout}")
+    what = "is a file: give the folder it lies in" if folder.is_file() else "no such directory"
+    raise DataError(f"{folder}: {what}; expected the layout\n{layout}")
 
 
 def listing(folder: Path, *suffixes: str, layout: str) -> dict[str, Path]:

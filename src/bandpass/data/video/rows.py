@@ -25,15 +25,20 @@ class RowEvent(NamedTuple):
 
 
 def rows_of(recording: Recording, decoded: Decoded) -> tuple[list[RowEvent], list[str]]:
-    """Events of a recording in the order in which they start, cut to it; a note if any was."""
-    found, past, rows = list[RowEvent](), 0, len(decoded.frames)
+    """Events of a recording in the order in which they start, cut to it; notes if any was."""
+    found, past, outside, rows = list[RowEvent](), 0, 0, len(decoded.frames)
     for event in sorted(recording.events, key=lambda event: (event.start, event.stop)):
         start, stop = round(event.start * decoded.fps), round(event.stop * decoded.fps)
-        past += stop > rows + 1  # a row beyond may be rounding
+        past += stop > rows + 1 and start < rows  # a row beyond may be rounding
+        outside += start >= rows
         start, stop = max(start, 0), min(max(stop, start + 1), rows)
         if start < stop:
             found.append(RowEvent(start, stop, event.label, event.track))
-    return found, [f"{recording.name}: {past} labels end past its end: cut to it"] if past else []
+    notes = [f"{recording.name}: {past} labels end past its end: cut to it"] if past else []
+    if outside:
+        seconds = f"{rows / decoded.fps:.4g} s"
+        notes.append(f"{recording.name}: {outside} labels begin past its {seconds}: left out")
+    return found, notes
 
 
 def labels(

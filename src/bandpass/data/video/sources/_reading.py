@@ -97,9 +97,10 @@ def lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
             header = [name.strip() for name in next(reader, [])]
             missing = [name for name in columns if header.count(name) != 1]
             if missing:
+                commas = "; put commas between" if any(set(";\t") & set(h) for h in header) else ""
                 raise DataError(
                     f"{path}: line 1: must name {', '.join(columns)} once each; {missing[0]!r} is "
-                    f"missing or there twice in: {', '.join(header)}"
+                    f"missing or there twice in: {', '.join(header)}{commas}"
                 )
             for cells in reader:
                 if not cells:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bandpass.data.atomic import is_partial
+from bandpass.data.manifest import MANIFEST, StoreError, read_manifest
 from bandpass.data.series import DataError, Split
 from bandpass.data.sources import _options, _tables
 from bandpass.data.video.recording import (
@@ -36,7 +39,7 @@ RAW/<any name>.npy              (frames, height, width) or (frames, height, widt
 RAW/segments.csv                optional: video,start,end,label[,track] with times in seconds
   files may lie in any folders below RAW; those of one folder are taken to be of one camera
   images are taken as consecutive, also where the numbers in their names jump
-  files of any other kind are passed over"""
+  files of any other kind are passed over, and so are stores"""
 COLUMNS = ("video", "start", "end", "label")
 
 
@@ -116,6 +119,8 @@ def remarks(raw: Path, **options: object) -> list[str]:
             more = f" and {len(jumps) - 1:,} times more" if len(jumps) > 1 else ""
             where = f"jump from {jumps[0][0]} to {jumps[0][1]}{more}: they are taken as consecutive"
             found.append(f"{_name(folder, Path(raw))}: the numbers of its images {where}")
+    if stores := sorted(path.relative_to(raw).as_posix() for path in _stores(Path(raw))):
+        found.append(f"stores passed over: {', '.join(stores)}")
     if others:
         names = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         found.append(f"files passed over, of kinds that are not read: {len(others):,}: {names}")
@@ -134,11 +139,22 @@ def _jumps(names: list[str]) -> list[tuple[str, str]]:
 
 
 def _files(raw: Path) -> Iterator[Path]:
-    """Every file below a folder that is not hidden, sorted."""
-    for path in sorted(_tables.existing(raw, LAYOUT).rglob("*")):
+    """Every file below a folder that is neither hidden nor of a store, sorted."""
+    stores = _stores(_tables.existing(raw, LAYOUT))
+    for path in sorted(raw.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(raw).parts)
-        if not hidden and path.is_file():
+        if not hidden and path.is_file() and stores.isdisjoint(path.parents):
             yield path
+
+
+def _stores(raw: Path) -> set[Path]:
+    """Stores below a folder, and what preparations that were killed left of some."""
+    found = {path for path in raw.rglob("*.partial-*") if is_partial(path)}
+    for path in raw.rglob(MANIFEST):
+        with suppress(StoreError):  # which is another's manifest
+            read_manifest(path.parent)
+            found.add(path.parent)
+    return found
 
 
 def _media(raw: Path, fps: float) -> dict[str, Media]:

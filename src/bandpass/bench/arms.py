@@ -17,7 +17,8 @@ class Arm:
     Attributes:
         name: What tables call it.
         about: One line: what is different.
-        group: What it is compared in: "role", "policy", "valve", "score", "target" or "sweep".
+        group: What it is compared in: "role", "policy", "valve", "score", "target",
+            "search" or "sweep".
         changes: Overrides of the benchmark's recipe, on top of ``policy=uniform``.
         half: Whether it is also run at half of the budget.
     """
@@ -108,6 +109,17 @@ def _arms() -> list[Arm]:
             ("patch", ()),
         )
     ]
+    strong = "ess=0.15"
+    search = [
+        Arm("shuffled-strong", "the shuffled band at the sample size of those below", "search",
+            ("policy=shuffled", strong)),
+        Arm("dense-gated", "fixed weights by the density ratio, known faults held back", "search",
+            ("policy=static", "gate=true", strong)),
+        Arm("raw-strong", "the raw loss among all windows, no gate, no cap", "search",
+            (BAND, "bucket=none", "extreme=inf", strong)),
+        Arm("token-two-level", "the tenth with the worst token, as strong as allowed", "search",
+            ("policy=two-level", "score=residual-max", strong)),
+    ]  # fmt: skip
     sweep = [
         *(
             Arm(f"floor-{share}", f"the gated band with a floor of {share}", "sweep",
@@ -125,7 +137,7 @@ def _arms() -> list[Arm]:
             for share in (0.15, 0.6)
         ),
     ]  # fmt: skip
-    return [*role, *policy, *valve, *score, *target, *sweep]
+    return [*role, *policy, *valve, *score, *target, *search, *sweep]
 
 
 ARMS: dict[str, Arm] = {arm.name: arm for arm in _arms()}

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from bandpass.data import AnyStore, Batch, as_is, prepare
 from bandpass.data.sources import SOURCES
 from bandpass.recipes import Recipe, build_curriculum, build_jepa, build_windows, find, override
-from bandpass.training import Feed, parameter_groups, train_step
+from bandpass.training import Feed, adamw, train_step
 
 CLAIM = "step time under the surprise band relative to uniform sampling"
 TURN = 16
@@ -45,8 +45,7 @@ def training(recipe: Recipe, store: AnyStore) -> Iterator[None]:
     jepa = build_jepa(recipe, store.shape).train()
     curriculum = build_curriculum(recipe, windows)
     feed = Feed(curriculum.sampler, jepa, windows, recipe.train, curriculum.plan)
-    groups = parameter_groups(jepa, recipe.train.weight_decay)
-    optimizer = torch.optim.AdamW(groups, lr=recipe.train.lr, betas=(0.9, 0.95))
+    optimizer = adamw(jepa, recipe.train)
     loader = DataLoader(
         cast(Dataset[Batch], windows), batch_sampler=curriculum.sampler, collate_fn=as_is
     )

@@ -27,7 +27,7 @@ from bandpass.data.faults import judge
 from bandpass.data.sources import SOURCES
 from bandpass.models import JEPA, MASKS
 from bandpass.recipes import Recipe, build_jepa, find, override
-from bandpass.training import Feed, parameter_groups, train_step
+from bandpass.training import Feed, adamw, train_step
 
 CLAIM = "AUROC of corrupt against rare windows under the gate"
 COST = "time to judge 32 windows relative to a training step"
@@ -65,8 +65,7 @@ def reference(recipe: Recipe, store: Store) -> tuple[float, float, float]:
     rare, corrupt = slices(windows, store)
     faults = judge(windows)[0].astype(np.float64)
     jepa = build_jepa(recipe, store.shape).train()
-    groups = parameter_groups(jepa, recipe.train.weight_decay)
-    optimizer = torch.optim.AdamW(groups, lr=recipe.train.lr, betas=(0.9, 0.95))
+    optimizer = adamw(jepa, recipe.train)
     train = recipe.train
     sampler = Uniform(len(windows), train.batch, steps=train.steps, seed=train.seed)
     feed = Feed(sampler, jepa, windows, train)

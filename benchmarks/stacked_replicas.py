@@ -29,8 +29,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bandpass.models import JEPA, MASKS, Mask
 from bandpass.recipes import Recipe, build_jepa, find, override
-from bandpass.training import TrainSettings, parameter_groups
+from bandpass.training import adamw
 from bandpass.training.passes import step_generator
+from bandpass.training.step import BETAS
 
 CLAIM = "speed of stacked replicas relative to replicas in turn, one thread"
 CHANNELS = 5
@@ -55,15 +56,10 @@ def batches(recipe: Recipe, jepa: JEPA) -> Iterator[Batch]:
         yield values, torch.ones_like(values, dtype=torch.bool), mask
 
 
-def adamw(groups: list[dict[str, object]], train: TrainSettings) -> torch.optim.AdamW:
-    """The optimiser of the training loop."""
-    return torch.optim.AdamW(groups, lr=train.lr, betas=(0.9, 0.95))
-
-
 def alone(recipe: Recipe) -> Iterator[float]:
     """Train one replica; yields the loss of every step."""
     jepa, train = build_jepa(recipe, CHANNELS).train(), recipe.train
-    optimizer = adamw(parameter_groups(jepa, train.weight_decay), train)
+    optimizer = adamw(jepa, train)
     for values, observed, mask in batches(recipe, jepa):
         loss = jepa(values, observed, mask).prediction.mean()
         optimizer.zero_grad(set_to_none=True)
@@ -84,12 +80,12 @@ def stacked(recipes: list[Recipe]) -> Iterator[list[float]]:
     sizes = {name: w.ndim for name, w in one.named_parameters()}  # without the axis of replicas
     wide = [w for name, w in learnt.items() if sizes[name] > 1]
     narrow = [w for name, w in learnt.items() if sizes[name] <= 1]
-    optimizer = adamw(
+    optimizer = torch.optim.AdamW(
         [
             {"params": wide, "weight_decay": train.weight_decay},
             {"params": narrow, "weight_decay": 0.0},
         ],
-        train,
+        **{"lr": train.lr, "betas": BETAS, "fused": True},
     )
 
     def loss_of(state: dict[str, Tensor], *batch: Tensor) -> Tensor:

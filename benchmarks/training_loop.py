@@ -39,9 +39,8 @@ def bare(
     """Train as one would without this package; yields after every step."""
     train = recipe.train
     jepa = build_jepa(recipe, shape).train()
-    optimizer = torch.optim.AdamW(
-        parameter_groups(jepa, train.weight_decay), lr=train.lr, betas=(0.9, 0.95)
-    )
+    groups = parameter_groups(jepa, train.weight_decay)
+    optimizer = torch.optim.AdamW(groups, lr=train.lr, betas=(0.9, 0.95), fused=True)
     epoch, order = 0, torch.empty(0, dtype=torch.int64)
     for step in range(train.steps):
         if len(order) < train.batch:

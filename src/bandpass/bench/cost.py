@@ -24,7 +24,7 @@ from bandpass.curriculum.settings import Coverage
 from bandpass.data import Corpus
 from bandpass.data.ingest import describe
 from bandpass.recipes import Recipe, build_curriculum, build_jepa
-from bandpass.training import Feed, parameter_groups, train_step
+from bandpass.training import Feed, adamw, train_step
 from bandpass.training.cost import step_flops
 from bandpass.training.guards import Watch
 
@@ -162,8 +162,7 @@ class _Trial:
         self.corpus, self.draws = corpus, iter(sampler)
         self.feed = Feed(sampler, self.jepa, corpus, self.train, curriculum.plan)
         self.watch = Watch(corpus, sampler, self.train, curriculum.plan)
-        groups = parameter_groups(self.jepa, self.train.weight_decay)
-        self.optimizer = torch.optim.AdamW(groups, lr=self.train.lr, betas=(0.9, 0.95))
+        self.optimizer = adamw(self.jepa, self.train)
         self.refreshes = bool(self.train.rescore_every) and isinstance(sampler, SurpriseBand)
         if isinstance(sampler, SurpriseBand) and sampler.gate is not None:
             _fill(sampler.gate, 2 * recipe.model.encoder.dim)

@@ -4,7 +4,7 @@ from bandpass.training.checkpoint import CheckpointError
 from bandpass.training.feed import Feed, Plan
 from bandpass.training.loop import Curriculum, DeviceError, Diverged, fit, pick_device
 from bandpass.training.settings import TrainSettings
-from bandpass.training.step import parameter_groups, train_step
+from bandpass.training.step import adamw, parameter_groups, train_step
 
 __all__ = [
     "CheckpointError",
@@ -14,6 +14,7 @@ __all__ = [
     "Feed",
     "Plan",
     "TrainSettings",
+    "adamw",
     "fit",
     "parameter_groups",
     "pick_device",

@@ -24,7 +24,7 @@ from bandpass.training.interrupt import interruptible
 from bandpass.training.log import RunLog, write_windows
 from bandpass.training.quarantine import read_review, write_quarantine
 from bandpass.training.settings import TrainSettings
-from bandpass.training.step import StepResult, parameter_groups, train_step
+from bandpass.training.step import StepResult, adamw, train_step
 from bandpass.training.validation import Validation
 
 BAND_SNAPSHOTS = 24
@@ -122,8 +122,7 @@ class _State:
     ) -> None:
         self.jepa = jepa.to(pick_device(settings.device)).train()
         self.settings = settings
-        groups = parameter_groups(jepa, settings.weight_decay)
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.95), fused=True)
+        self.optimizer = adamw(jepa, settings)
         sampler, plan = curriculum.sampler, curriculum.plan
         self.feed = Feed(sampler, jepa, windows, settings, plan)
         self.watch = Watch(windows, sampler, settings, plan)

@@ -42,6 +42,11 @@ def test_evaluate_measures_every_member(bandpass, store, days, tmp_path):
     assert (run / "schedule" / "evaluation.parquet").exists()
 
 
+def test_one_store_is_not_mixed(bandpass, store, tmp_path):
+    result = bandpass("train", "mixed", *TINY, "--store", store, "--run", tmp_path / "run")
+    assert (result.code, "needs at least two stores, got 1" in result.err) == (1, True)
+
+
 def test_a_cut_for_every_store_or_none(bandpass, store, days, tmp_path):
     words = ("--store", store, "--store", days, "--run", tmp_path / "run", "--cut", "series")
     result = bandpass("train", "mixed", *words)

@@ -242,6 +242,14 @@ def test_series_shorter_than_a_window_are_skipped_and_reported(tmp_path):
         Windows(store, 500, 1, "train")
 
 
+def test_a_split_without_a_row_is_told(tmp_path):
+    store = build(tmp_path, recording(1, 5))
+    (side,) = {segment["split"] for segment in store.segments.to_pylist()}
+    other = {"train": "test", "test": "train"}[side]
+    with pytest.raises(DataError, match=rf"split '{other}' of .* has no rows: .* prepare longer"):
+        Windows(store, 1, 1, other)
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [

@@ -184,7 +184,7 @@ def train(
     stores = [open_store(each) for each in store]
     with Training(console) as progress:
         told: dict[str, Any] = {"on_log": progress.log, "on_note": say}
-        if len(stores) > 1 or cut:
+        if len(stores) > 1 or cut or recipe == "mixed":
             done = runs.train_mixed(chosen, stores, path, cuts=cut or [], **told)
         else:
             done = runs.train(chosen, stores[0], path, with_control=control, **told)

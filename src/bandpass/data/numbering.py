@@ -53,6 +53,11 @@ class Numbering:
         short = zip(series[~fits], which[~fits], rows[~fits], strict=True)
         names = store.series_names
         self.skipped = [Skipped(names[s], str(side), int(n)) for s, side, n in short]
+        if not len(rows):
+            raise DataError(
+                f"split {split!r} of {store.path} has no rows: use another split, or prepare "
+                "longer recordings"
+            )
         if not fits.any():
             raise DataError(
                 f"no window of {length} rows fits split {split!r} of {store.path}: its "

@@ -73,6 +73,8 @@ def parts_of(
     kinds = [store.modality for store in stores]
     for store, kind, cut in zip(stores, kinds, cuts or map(CUTS.__getitem__, kinds), strict=True):
         name = kind if kinds.count(kind) == 1 else f"{kind}-{store.path.name}"
+        if any(store.path.resolve() == other.path.resolve() for _, other in found.values()):
+            raise RecipeError(f"{store.path} is named twice: name every store once")
         if name in found:
             raise RecipeError(f"two stores are called {store.path.name}: rename the folder of one")
         named, *changes = cut.split()

@@ -1,6 +1,7 @@
 """A mixed run from the outside: what it leaves, how it goes on, what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from bandpass.curriculum import BandSettings
+from bandpass.data import open_store
 from bandpass.recipes import CurriculumSettings, RecipeError, curriculum_of, find, override, under
 from bandpass.report import write_report
 from bandpass.runs import (
@@ -181,8 +183,11 @@ def test_stores_and_cuts_are_checked(recipe, stores, tmp_path):
         train_mixed(recipe(), stores, tmp_path / "run", cuts=["series"])
     with pytest.raises(RecipeError, match=r"recipe smd is for smd, .* holds plant"):
         train_mixed(recipe(), stores, tmp_path / "run", cuts=["smd", "schedule-base", "video"])
-    with pytest.raises(RecipeError, match="two stores are called plant"):
+    with pytest.raises(RecipeError, match="plant is named twice: name every store once"):
         train_mixed(recipe(), [stores[0], stores[0]], tmp_path / "run")
+    shutil.copytree(stores[0].path, again := tmp_path / stores[0].path.name)
+    with pytest.raises(RecipeError, match="two stores are called plant"):
+        train_mixed(recipe(), [stores[0], open_store(again)], tmp_path / "run")
 
 
 def test_a_store_is_cut_as_its_recipe_says(recipe, stores, tmp_path):

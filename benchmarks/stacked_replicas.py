@@ -85,7 +85,9 @@ def stacked(recipes: list[Recipe]) -> Iterator[list[float]]:
             {"params": wide, "weight_decay": train.weight_decay},
             {"params": narrow, "weight_decay": 0.0},
         ],
-        **{"lr": train.lr, "betas": BETAS, "fused": True},
+        lr=train.lr,
+        betas=BETAS,
+        fused=True,
     )
 
     def loss_of(state: dict[str, Tensor], *batch: Tensor) -> Tensor:

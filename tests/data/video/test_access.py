@@ -124,6 +124,14 @@ def test_frames_that_cannot_be_scaled_are_told_with_their_file(both, raw, tmp_pa
         decode(Recording("one", "it", Video(raw / "a.mp4")), tmp_path / "frames.npy", SMALL)
 
 
+@pytest.mark.parametrize("text", ["[", "[3]", '[{"first": 0}]', None])
+def test_a_store_that_lost_its_list_of_files_is_told(tmp_path, text):
+    if text is not None:
+        (tmp_path / "media.json").write_text(text)
+    with pytest.raises(StoreError, match=r"media\.json cannot be read .* prepare the store again"):
+        Reader.of_store(tmp_path, SMALL)
+
+
 def test_a_disk_without_room_keeps_no_frames_unless_told_to(raw, tmp_path, monkeypatch):
     monkeypatch.setattr("bandpass.data.video.prepare.SHARE", 1e-12)
     seen = []

@@ -73,8 +73,16 @@ class Reader:
 
     @classmethod
     def of_store(cls, path: Path, settings: FrameSettings) -> "Reader":
-        """Of a store that was prepared with ``cache=false``."""
-        return cls([media_of(entry) for entry in json.loads((path / FILE).read_text())], settings)
+        """Of a store that was prepared with ``cache=false``.
+
+        Raises:
+            StoreError: If what it knows of its files cannot be read.
+        """
+        try:
+            entries = json.loads((path / FILE).read_text())
+            return cls([media_of(entry) for entry in entries], settings)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path / FILE} cannot be read ({error!r}): {MEND}") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_films": OrderedDict()}

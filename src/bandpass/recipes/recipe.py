@@ -58,7 +58,7 @@ class Recipe:
         score_file: For ``policy=static``: a .npy with a float for every training window, in place
             of the score.
         bucket: What surprise is normalised within: "none", "entity", "series", "regime" or
-            "weak-regime"; of schedules "none", "dataset" or "shape"; of videos "motion" too.
+            "weak-regime"; of schedules "none", "dataset" or "shape"; of videos "motion" or "mark".
         gate: Whether corrupt windows are told from rare ones, by isolation and faults of the
             input; by learning progress and mask variation too where ``train.rescore_every``
             measures them.

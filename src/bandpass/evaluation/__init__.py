@@ -7,6 +7,15 @@ malformed input (shapes, NaN embeddings or scores) raises ValueError.
 """
 
 from bandpass.evaluation.agreement import agreement, agreement_table
+from bandpass.evaluation.anomalies import (
+    BASELINES,
+    Baseline,
+    auc_pr,
+    isolation_forest,
+    moving_z_score,
+    pca_residual,
+    vus_pr,
+)
 from bandpass.evaluation.attentive import attentive
 from bandpass.evaluation.calibration import (
     Reliability,
@@ -76,8 +85,10 @@ from bandpass.evaluation.statistics import (
 )
 
 __all__ = [
+    "BASELINES",
     "PROBES",
     "TOPS",
+    "Baseline",
     "Enriched",
     "Estimate",
     "Items",
@@ -93,6 +104,7 @@ __all__ = [
     "agreement",
     "agreement_table",
     "attentive",
+    "auc_pr",
     "block_groups",
     "bootstrap_weights",
     "calibration_errors",
@@ -115,15 +127,18 @@ __all__ = [
     "holm",
     "interquartile_mean",
     "interval",
+    "isolation_forest",
     "knn",
     "leave_one_out",
     "logistic",
     "macro_f1",
     "minimum_detectable_effect",
+    "moving_z_score",
     "non_inferior",
     "normal_retention",
     "paired_difference",
     "paired_iqm",
+    "pca_residual",
     "persistence_skill",
     "positive_pairs",
     "proposals",
@@ -141,4 +156,5 @@ __all__ = [
     "shuffled_interval",
     "slot_shares",
     "successive",
+    "vus_pr",
 ]

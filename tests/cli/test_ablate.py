@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bandpass.bench import ablation
-from bandpass.bench.arms import ARMS, ROLES
+from bandpass.bench.arms import ARMS, DEFAULT
 from bandpass.bench.declared import BENCHMARKS
 from bandpass.bench.results import read_results
 
@@ -52,11 +52,11 @@ def test_a_dry_run_says_what_would_be_run_and_writes_nothing(bandpass, tmp_path)
     out = tmp_path / "out"
     done = bandpass("ablate", "plant", "--quick", "--dry-run", "--out", out)
     assert (done.code, done.err) == (0, "")
-    assert set(ROLES) <= set(done.out.split())
+    assert set(DEFAULT) <= set(done.out.split())
     quarter = ablation.subjects(["plant"], out)[0].base.train.steps // 4
     assert f"plant: {quarter} uniform steps; seeds 0, 1, 2; store {out}" in done.out
     assert "would be prepared" in done.out
-    budgets = sum(3 if ARMS[name].half else 2 for name in ROLES)
+    budgets = sum(3 if ARMS[name].half else 2 for name in DEFAULT)
     assert f"at most {3 * budgets} cells into {out / 'results.parquet'}" in done.out
     assert not out.exists()
 

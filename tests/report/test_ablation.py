@@ -312,8 +312,27 @@ def test_labels_are_kept_apart_and_stay_near() -> None:
 
 
 def test_arms_are_ordered_by_their_role() -> None:
-    given = ["oracle", "rs2", "band", "uniform-again", "per", "uniform"]
-    assert in_order(given) == ("uniform", "uniform-again", "rs2", "per", "band", "oracle")
+    given = ["oracle", "hand-made", "rs2", "band", "uniform-again", "per", "uniform"]
+    last = ("band", "oracle", "hand-made")
+    assert in_order(given) == ("uniform", "uniform-again", "rs2", "per", *last)
+
+
+def test_controls_are_shown_and_compared_with_nothing(tmp_path: Path) -> None:
+    arms = ("uniform", "uniform-again", "band")
+    table = MADE["rows"](arms=arms)
+    free = {"steps": 0, "flops": 0.0, "reference_seconds": 0.0, "budgets": "flops+time"}
+    untrained = [
+        row | free | {"arm": "random-init", "value": 9.0}
+        for row in MADE["rows"](arms=("uniform",))
+        if row["budgets"] == "flops+time" and row["task"] != "slots"
+    ]
+    text = page(tmp_path, [*table, *untrained])
+    for budget in ("equal counted FLOPs", "equal reference time"):
+        row = row_of(text, f"skab: {budget}", "random-init")
+        assert row == ["random-init untrained", *("9.000", DASH) * 2, "n/a", DASH, "0 to 8"]
+    assert row_of(text, "skab: other metrics by arm", "metric")[-1] == "random-init"
+    assert "without controls and oracle, which knows the labels" in section(text, "tradeoff")
+    assert "Not priced" not in section(text, "cost")
 
 
 def test_numbers_are_written_plainly() -> None:

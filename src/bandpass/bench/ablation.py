@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bandpass.bench.arms import ROLES, Arm, find_arm
+from bandpass.bench.arms import ARMS, CONTROL, DEFAULT, Arm, find_arm
 from bandpass.bench.block import key_of
 from bandpass.bench.cells import run_cell
 from bandpass.bench.declared import BENCHMARKS, Benchmark, find, of_store, store_of
@@ -28,7 +28,7 @@ QUICK_SEEDS = 3
 ABLATION_SEEDS = 3
 """Seeds of arms that explain the band rather than compete with it."""
 
-COMPETING = ("role",)
+COMPETING = ("role", CONTROL)
 """Groups of arms that get every seed; a sampler to be confirmed is named with --arm and --seeds."""
 
 
@@ -107,15 +107,13 @@ def subjects(
 
 
 def arms_of(names: Sequence[str], *, every: bool = False) -> list[Arm]:
-    """Return arms by name, uniform first; those with a role if none is named.
+    """Return arms by name, uniform first; roles and controls if none is named.
 
     Raises:
         DataError: If there is none of that name; names the nearest.
     """
-    from bandpass.bench.arms import ARMS
-
     if not names:
-        names = tuple(ARMS) if every else ROLES
+        names = tuple(ARMS) if every else DEFAULT
     return [find_arm(name) for name in dict.fromkeys(("uniform", *names))]
 
 

@@ -9,6 +9,12 @@ from bandpass.recipes import Recipe, override
 BAND = "policy=surprise-band"
 GATED = (BAND, "gate=true", "rescore_every=8")
 
+CONTROL = "control"
+"""Group of the arms that are not trained: they cost nothing, and no verdict is on them."""
+
+HAND_MADE = "hand-made"
+"""The control without any model."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -17,7 +23,7 @@ class Arm:
     Attributes:
         name: What tables call it.
         about: One line: what is different.
-        group: What it is compared in: "role", "policy", "valve", "score", "target",
+        group: What it is compared in: "role", "control", "policy", "valve", "score", "target",
             "search" or "sweep".
         changes: Overrides of the benchmark's recipe, on top of ``policy=uniform``.
         half: Whether it is also run at half of the budget.
@@ -51,6 +57,12 @@ def _arms() -> list[Arm]:
             ("policy=oracle",),
         ),
         Arm("band", "the surprise band with all its valves and the gate", "role", GATED, half=True),
+    ]
+    control = [
+        Arm("random-init", "the model as it is initialised, untrained", CONTROL),
+        Arm(
+            HAND_MADE, "no model: statistics of windows, persistence, plain anomaly scores", CONTROL
+        ),
     ]
     policy = [
         Arm("uniform-slow", "uniform at half the learning rate", "policy", ("lr=1e-3",)),
@@ -137,12 +149,17 @@ def _arms() -> list[Arm]:
             for share in (0.15, 0.6)
         ),
     ]  # fmt: skip
-    return [*role, *policy, *valve, *score, *target, *search, *sweep]
+    return [*role, *control, *policy, *valve, *score, *target, *search, *sweep]
 
 
 ARMS: dict[str, Arm] = {arm.name: arm for arm in _arms()}
 
 ROLES = tuple(name for name, arm in ARMS.items() if arm.group == "role")
+
+CONTROLS = tuple(name for name, arm in ARMS.items() if arm.group == CONTROL)
+
+DEFAULT = (*ROLES, *CONTROLS)
+"""Arms of an ablation that names none: verdicts rest on the roles, and probes alone say nothing."""
 
 
 def find_arm(name: str) -> Arm:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.parquet as pq
 
+from bandpass.bench.arms import HAND_MADE
 from bandpass.bench.asked import Asked, ask
+from bandpass.bench.controls import measure_by_hand
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.measures import Measure, measure
 from bandpass.bench.stream import Corpora, build_corpora
@@ -33,6 +35,8 @@ def run_cell(
 ) -> list[Measure] | None:
     """Train a cell, or continue it, then measure it; its run directory goes when it is measured.
 
+    A cell without steps is a control: the model as it is initialised, or none.
+
     Args:
         cell: Which.
         store: Path of the benchmark's store.
@@ -48,9 +52,11 @@ def run_cell(
     """
     opened = open_store(store)
     corpora, asked = prepared(cell.benchmark, cell.recipe, opened)
+    if cell.arm == HAND_MADE:
+        return measure_by_hand(asked, _past(cell.recipe), cell.seed)
     curriculum = build_curriculum(cell.recipe, corpora.train)
     jepa = build_jepa(cell.recipe, opened.shape)
-    if cell.steps:  # none: the model as it is initialised
+    if cell.steps:
         run = create_run(cell.path, cell.recipe, opened)
         parts = (jepa, corpora.train, curriculum)
         if not fit_in(run.path, cell.recipe, parts, {}, on_log):
@@ -99,9 +105,13 @@ def prepared(benchmark: Benchmark, recipe: Recipe, store: AnyStore) -> tuple[Cor
         if len(_kept) == MOST:
             del _kept[next(iter(_kept))]
         corpora = build_corpora(benchmark, recipe, store)
-        past = frozen.past_rows(recipe.windows.length, recipe.model.encoder.patch)
-        _kept[key] = corpora, ask(benchmark, corpora, past)
+        _kept[key] = corpora, ask(benchmark, corpora, _past(recipe))
     return _kept[key]
+
+
+def _past(recipe: Recipe) -> int:
+    """Rows of a window before the part that has to be foreseen."""
+    return frozen.past_rows(recipe.windows.length, recipe.model.encoder.patch)
 
 
 def _cut(recipe: Recipe) -> Recipe:

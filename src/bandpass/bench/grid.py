@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bandpass.bench.arms import ROLES, Arm
+from bandpass.bench.arms import CONTROL, DEFAULT, Arm
 from bandpass.bench.cost import By, Price, steps_within
 from bandpass.bench.declared import Benchmark
 from bandpass.recipes import Recipe, to_dict
@@ -21,6 +21,9 @@ HALF = "half"
 
 UNIFORM = "uniform"
 """Whose cost is the budget."""
+
+FREE = Price(0.0, 0.0)
+"""Of an arm that is not trained."""
 
 OVER = 1.1
 """Times its budget that rounding may let a cell spend, and no more."""
@@ -39,10 +42,10 @@ class Cell:
     Attributes:
         benchmark: What it is judged on.
         arm: Name of the arm.
-        recipe: What is trained, with seed and steps in it.
+        recipe: What is trained, with seed and steps in it; those of uniform for a control.
         budgets: All that these steps spend: "flops", "time", "half".
         seed: Of the pair.
-        steps: Optimiser steps.
+        steps: Optimiser steps; none for a control.
         path: Its run directory, until it is measured.
         flops: Counted operations of the whole run, scoring included.
         seconds: Reference seconds of the whole run.
@@ -110,13 +113,14 @@ def plan(
     """List the cells of one benchmark; nothing is written.
 
     A budget is what uniform spends in the steps of ``base``; an arm gets the steps that its price
-    leaves it of that. Steps that two budgets agree on are one cell.
+    leaves it of that. Steps that two budgets agree on are one cell. A control spends nothing and
+    has a place in every full budget.
 
     Args:
         benchmark: What the arms are judged on.
         arms: Which, in the order of tables.
         seeds_of: Seeds of an arm.
-        prices: Of every arm and of "uniform", by name.
+        prices: Of "uniform" and every arm that is trained, by name.
         base: Recipe of the benchmark; its steps are those of uniform.
         out: Run directories go below it.
 
@@ -128,22 +132,15 @@ def plan(
     """
     cells: list[Cell] = []
     for arm in arms:
-        recipe, price = arm.recipe(base), prices[arm.name]
-        at: dict[int, list[str]] = {}
-        for budget in budgets_of(arm):
-            of = base.train.steps // (2 if budget == HALF else 1)
-            by: By = "seconds" if budget == "time" else "flops"
-            steps = steps_within(of, prices[UNIFORM], price, by)
-            if _spent(price, steps, by) > OVER * _spent(prices[UNIFORM], of, by):
-                raise RunError(
-                    f"budget {budget} of {of} uniform steps on {benchmark.name} does not pay for "
-                    f"{steps} of {arm.name}: take more steps"
-                )
-            at.setdefault(steps, []).append(budget)
+        recipe, price = arm.recipe(base), FREE
+        at: dict[int, list[str]] = {0: list(BUDGETS)}
+        if arm.group != CONTROL:
+            price = prices[arm.name]
+            at = _affordable(benchmark, arm, base.train.steps, prices[UNIFORM], price)
         begin = f"{benchmark.name}-v{benchmark.version}-{arm.name}-{recipe_hash(recipe)}"
         for seed in seeds_of(arm):
             for steps, budgets in at.items():
-                train = replace(recipe.train, seed=seed, steps=steps)
+                train = replace(recipe.train, seed=seed, steps=steps or recipe.train.steps)
                 cells.append(
                     Cell(
                         *(benchmark, arm.name, replace(recipe, train=train), tuple(budgets)),
@@ -155,6 +152,24 @@ def plan(
     return ordered(cells)
 
 
+def _affordable(
+    benchmark: Benchmark, arm: Arm, budget_steps: int, uniform: Price, price: Price
+) -> dict[int, list[str]]:
+    """Steps of an arm, with the budgets that leave it so many."""
+    at: dict[int, list[str]] = {}
+    for budget in budgets_of(arm):
+        of = budget_steps // (2 if budget == HALF else 1)
+        by: By = "seconds" if budget == "time" else "flops"
+        steps = steps_within(of, uniform, price, by)
+        if _spent(price, steps, by) > OVER * _spent(uniform, of, by):
+            raise RunError(
+                f"budget {budget} of {of} uniform steps on {benchmark.name} does not pay for "
+                f"{steps} of {arm.name}: take more steps"
+            )
+        at.setdefault(steps, []).append(budget)
+    return at
+
+
 def _spent(price: Price, steps: int, by: By) -> float:
     return price.flops_of(steps) if by == "flops" else price.seconds_of(steps)
 
@@ -162,8 +177,8 @@ def _spent(price: Price, steps: int, by: By) -> float:
 def ordered(cells: Sequence[Cell]) -> list[Cell]:
     """Sort cells so that an interrupted grid can be read.
 
-    The arms that every verdict rests on come first, a whole seed of them after the other, over all
-    benchmarks; then the others likewise.
+    The arms that are run where none is named come first, a whole seed of them after the other, over
+    all benchmarks; then the others likewise.
     """
     seeds: dict[str, set[int]] = {}
     for cell in cells:
@@ -171,6 +186,6 @@ def ordered(cells: Sequence[Cell]) -> list[Cell]:
     places = {name: sorted(of) for name, of in seeds.items()}
 
     def place(cell: Cell) -> tuple[bool, int]:
-        return cell.arm not in ROLES, places[cell.benchmark.name].index(cell.seed)
+        return cell.arm not in DEFAULT, places[cell.benchmark.name].index(cell.seed)
 
     return sorted(cells, key=place)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from bandpass.bench.asked import UNKNOWN, Asked, Side
+from bandpass.bench.row_scores import stream_anomalies
 from bandpass.evaluation import (
     block_groups,
     calibration_errors,
@@ -58,9 +59,9 @@ def measure(jepa: JEPA, asked: Asked, seed: int, settings: ScoringSettings) -> l
     past = frozen.embed_past(jepa, test.windows, test.ids)
     ahead = frozen.foresee_windows(jepa, test.windows, test.ids)
     found = list(of_embeddings(asked, (fitted, scored), seed))
-    found += _readouts(asked.test, "next-state readout", past)
-    found += _readouts(asked.test, "future readout", ahead)
-    found += _surprise(test, surprise(jepa, test, settings))
+    found += readouts(asked.test, "next-state readout", past)
+    found += readouts(asked.test, "future readout", ahead)
+    found += of_score(test, surprise(jepa, test, settings))
     return [each for each in found if np.isfinite(each[2])]
 
 
@@ -157,7 +158,7 @@ def _ranked(task: str, labels: np.ndarray, scores: np.ndarray) -> Iterator[Measu
         yield task, name, each.value
 
 
-def _readouts(test: Side, task: str, vectors: np.ndarray) -> Iterator[Measure]:
+def readouts(test: Side, task: str, vectors: np.ndarray) -> Iterator[Measure]:
     """Read the hidden last quarter out linearly, within every slice by itself.
 
     Fitted on every other block in time of the slice and scored on the blocks between, both ways:
@@ -220,8 +221,14 @@ def surprise(jepa: JEPA, side: Side, settings: ScoringSettings) -> np.ndarray:
     return np.concatenate(found).astype(np.float64)
 
 
-def _surprise(side: Side, score: np.ndarray) -> Iterator[Measure]:
-    """How far latent surprise itself finds the rare slice, events and corruption."""
+def of_score(side: Side, score: np.ndarray, whose: str = "") -> Iterator[Measure]:
+    """How far surprise itself finds the rare slice, events and their rows, and corruption.
+
+    Args:
+        side: The windows.
+        score: (n,) surprise of each: that of a model, or what stands for it in a control.
+        whose: Behind the name of the task; nothing for that of a model.
+    """
     kinds = {
         "rare": np.where(side.clean, side.rare.astype(np.int8), -1),
         "event": np.where(side.corrupt, -1, side.event).astype(np.int8),
@@ -232,4 +239,6 @@ def _surprise(side: Side, score: np.ndarray) -> Iterator[Measure]:
         if (labels == 1).any() and (labels == 0).any():
             for metric, each in rare_slice(labels, finite, seed=0, resamples=2).items():
                 if metric in ("average_precision", "auroc"):
-                    yield f"surprise, {name}", metric, each.value
+                    yield f"surprise, {name}{whose}", metric, each.value
+    for metric, value in stream_anomalies(side, score).items():
+        yield f"stream anomalies{whose}", metric, value

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bandpass.bench.ablation import Subject
-from bandpass.bench.arms import Arm, find_arm
+from bandpass.bench.arms import CONTROL, Arm, find_arm
 from bandpass.bench.cost import Price, from_rows, prices, to_rows
 from bandpass.bench.grid import UNIFORM, recipe_hash
 from bandpass.bench.stream import build_corpora
@@ -25,6 +25,8 @@ def beside(table: Path) -> Path:
 def priced(subject: Subject, store: AnyStore, arms: Sequence[Arm], file: Path) -> dict[str, Price]:
     """Return the price of uniform and every arm: as the file has it, else measured and added.
 
+    Controls have none.
+
     Times of two occasions do not compare. What is measured later is measured together with
     uniform, and scaled by what uniform took when the file began.
 
@@ -38,7 +40,8 @@ def priced(subject: Subject, store: AnyStore, arms: Sequence[Arm], file: Path) -
         DataError: If the file cannot be read.
     """
     rows = _read(file)
-    recipes = {arm.name: arm.recipe(subject.base) for arm in (find_arm(UNIFORM), *arms)}
+    trained = [find_arm(UNIFORM), *(arm for arm in arms if arm.group != CONTROL)]
+    recipes = {arm.name: arm.recipe(subject.base) for arm in trained}
     about = {
         name: {
             "benchmark": subject.benchmark.name,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bandpass.bench.arms import CONTROLS
 from bandpass.bench.compare import Comparison, compare, of_benchmark
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.judgement import AGAIN, ORACLE, UNIFORM, Judgement, judge, seeds_of
@@ -50,7 +51,7 @@ class Verdict:
 
 
 def verdict(rows: Sequence[Row], benchmark: Benchmark, budget: str) -> list[Verdict]:
-    """Judge every arm but uniform, its A/A arm and the oracle.
+    """Judge every arm but uniform, its A/A arm, the oracle and the controls.
 
     The three metrics of an arm are corrected for each other; arms are not: of twenty useless arms
     expect one to differ from uniform in something.
@@ -69,7 +70,7 @@ def verdict(rows: Sequence[Row], benchmark: Benchmark, budget: str) -> list[Verd
     return [
         _verdict(rows, benchmark, judged, arm, budget)
         for arm in ran
-        if arm not in (UNIFORM, AGAIN, ORACLE)
+        if arm not in (UNIFORM, AGAIN, ORACLE, *CONTROLS)
     ]
 
 

@@ -25,7 +25,7 @@ EXPLAINED = 0.9
 """Share of the variance of rows that the kept principal components explain."""
 
 MOVING = 4
-"""The moving mean is over this part of a window: a quarter."""
+"""The moving mean is over this part of a window, a quarter, or two rows where that is less."""
 
 QUIET = 0.1
 """Least moving deviation, in deviations of the channel: a flicker after silence is no event."""
@@ -49,14 +49,14 @@ def moving_z_score(fit: Floats, test: Floats, *, seed: int) -> Doubles:
     constant there is left out. Deterministic: `seed` is there for the contract.
 
     Raises:
-        ValueError: On windows of another shape, not finite, or shorter than 8 rows.
+        ValueError: On windows of another shape, not finite, or shorter than 3 rows.
     """
     del seed
     mean, scale = _moments(fit, test)
     scored = (test - mean) / scale
-    span = scored.shape[1] // MOVING
-    if span < 2:
-        raise ValueError(f"moving deviations need windows of {2 * MOVING} rows, got {fit.shape}")
+    span = max(scored.shape[1] // MOVING, 2)
+    if span >= scored.shape[1]:
+        raise ValueError(f"a moving deviation needs windows of 3 rows or more, got {fit.shape}")
     level, square = (_before(each, span) for each in (scored, scored**2))
     deviation = np.sqrt(np.maximum(square - level**2, QUIET**2))
     return (np.abs(scored[:, span:] - level) / deviation).max(axis=(1, 2))

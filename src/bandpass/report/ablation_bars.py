@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bandpass.report.ablation_cells import Cells, short
-from bandpass.report.ablation_inputs import BUDGETS, SLOTS, UNIFORM
+from bandpass.report.ablation_inputs import BUDGETS, CONTROLS, SLOTS, UNIFORM
 from bandpass.report.blocks import Block, Picture, Pictures, Section, Text
 from bandpass.report.drawing import colour, panel, to_svg
 from bandpass.report.slots import TIMES
@@ -70,7 +70,7 @@ def _cost(cells: Cells) -> Picture:
         axes.set_xlim(left=0)
         axes.set(xlabel="relative to a step of uniform")
         svg = to_svg(figure, f"FLOPs and seconds a step of every arm, {cells.benchmark.name}")
-    unpriced = [arm for arm in cells.arms if arm not in cells.prices]
+    unpriced = [arm for arm in cells.arms if arm not in cells.prices and arm not in CONTROLS]
     note = f"Not priced: {', '.join(unpriced)}." if unpriced else ""
     return Picture(f"{cells.benchmark.name}: how much dearer is a step?", svg, note)
 

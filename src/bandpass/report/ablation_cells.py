@@ -10,6 +10,7 @@ from bandpass.report.ablation_inputs import (
     AGAIN,
     BAND,
     BUDGETS,
+    CONTROLS,
     FULL,
     GOOD,
     ORACLE,
@@ -30,7 +31,7 @@ Row = Mapping[str, Any]
 Key = tuple[str, str, str, str]
 
 _NAME = 24  # letters of a name that a figure has room for
-_FIRST, _LAST = (UNIFORM, AGAIN), (BAND, ORACLE)
+_FIRST, _LAST = (UNIFORM, AGAIN), (BAND, ORACLE, *CONTROLS)
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -138,7 +139,7 @@ def _cell(row: Row) -> str:
 
 
 def in_order(arms: Sequence[str]) -> tuple[str, ...]:
-    """Uniform and its A/A first, the band and the oracle last, the rest as they came."""
+    """Uniform and its A/A first, band, oracle and controls last, the rest as they came."""
     each = dict.fromkeys(arms)
     middle = [arm for arm in each if arm not in (*_FIRST, *_LAST)]
     ends = ([arm for arm in names if arm in each] for names in (_FIRST, _LAST))

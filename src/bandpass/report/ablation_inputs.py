@@ -9,6 +9,8 @@ import numpy as np
 from bandpass.report.tables import ReportError
 
 UNIFORM, AGAIN, BAND, ORACLE = "uniform", "uniform-again", "band", "oracle"
+CONTROLS = {"random-init": "untrained", "hand-made": "no model"}
+"""Arms that are shown beside the others and compared with none."""
 BUDGETS = {
     "flops": "equal counted FLOPs",
     "time": "equal reference time",

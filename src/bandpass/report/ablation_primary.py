@@ -5,11 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandpass.report.ablation_cells import Cells, measure, number, smallest
-from bandpass.report.ablation_inputs import AGAIN, BUDGETS, FULL, GOOD, UNIFORM, Comparison
+from bandpass.report.ablation_inputs import (
+    AGAIN,
+    BUDGETS,
+    CONTROLS,
+    FULL,
+    GOOD,
+    UNIFORM,
+    Comparison,
+)
 from bandpass.report.ablation_verdict import interval, probability
 from bandpass.report.blocks import Block, Cell, Folded, Section, Table, Text
 
-_NAMES = {AGAIN: "A/A", UNIFORM: "control"}
+_NAMES = {AGAIN: "A/A", UNIFORM: "control", **CONTROLS}
 
 
 def primary_section(every: Sequence[Cells]) -> Section:
@@ -65,7 +73,7 @@ def _row(cells: Cells, arm: str, budget: str) -> list[Cell]:
         each = cells.against_uniform(arm, budget, role)
         mean = cells.mean(arm, metric, budget) if each is None else each.mean
         line.append(Cell(number(metric, mean)))
-        if arm == UNIFORM:
+        if arm == UNIFORM or arm in CONTROLS:
             line.append(Cell("\N{EN DASH}"))
         elif each is None or not np.isfinite(each.difference):
             line.append(Cell("not compared" if np.isfinite(mean) else "not run"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bandpass.report.ablation_cells import Cells, measure
-from bandpass.report.ablation_inputs import BUDGETS, ORACLE, UNIFORM
+from bandpass.report.ablation_inputs import BUDGETS, CONTROLS, ORACLE, UNIFORM
 from bandpass.report.ablation_labels import side_labels
 from bandpass.report.blocks import Block, Picture, Pictures, Section, Text
 from bandpass.report.drawing import colour, panel, to_svg
@@ -59,7 +59,7 @@ def front(means: Mapping[str, XY]) -> list[str]:
 def _picture(cells: Cells, drawn: Mapping[str, np.ndarray], styles: Styles) -> Picture:
     bench = cells.benchmark
     means: dict[str, XY] = {arm: tuple(each.mean(axis=0).tolist()) for arm, each in drawn.items()}
-    best = front({arm: mean for arm, mean in means.items() if arm != ORACLE})
+    best = front({arm: mean for arm, mean in means.items() if arm not in (ORACLE, *CONTROLS)})
     height = max(_LEAST, 0.8 + _LINE * len(drawn))
     with panel(4.6, height) as (figure, axes):
         for arm, seeds in drawn.items():
@@ -74,8 +74,9 @@ def _picture(cells: Cells, drawn: Mapping[str, np.ndarray], styles: Styles) -> P
                 markeredgewidth=0.8,
                 zorder=4,
             )
-        line = [means[arm] for arm in best]
-        axes.plot(*zip(*line, strict=True), color=colour("ink"), linewidth=1.1, zorder=3)
+        if best:
+            line = [means[arm] for arm in best]
+            axes.plot(*zip(*line, strict=True), color=colour("ink"), linewidth=1.1, zorder=3)
         if UNIFORM in means:
             lost = means[UNIFORM][0] - bench.margin
             axes.axvline(lost, color=colour("warn"), linewidth=1, linestyle=(0, (4, 3)))
@@ -87,7 +88,7 @@ def _picture(cells: Cells, drawn: Mapping[str, np.ndarray], styles: Styles) -> P
         svg = to_svg(figure, f"Rare against normal figure of every arm, {bench.name}")
     note = (
         f"At {BUDGETS[cells.budget]}. Small: a seed. Big: an arm's mean. Line: the Pareto front of "
-        f"the means, without {ORACLE}, which knows the labels."
+        f"the means, without controls and {ORACLE}, which knows the labels."
     )
     if UNIFORM in means:
         note += " Dashed: uniform's normal figure less the margin."

@@ -24,17 +24,25 @@ class Subset(Dataset[Batch]):
             that it names corrupt stay so.
 
     Raises:
-        DataError: If there are none, they are not ascending, or the corpus is mixed.
+        DataError: If there are none, they are not ascending windows of the corpus, ``rare`` is of
+            others, or the corpus is mixed.
     """
 
     parts: tuple[Corpus, ...] = ()
 
     def __init__(self, corpus: Corpus, ids: np.ndarray, rare: np.ndarray | None = None) -> None:
         ids = np.asarray(ids, np.int64)
-        if not len(ids) or (np.diff(ids) <= 0).any():
-            raise DataError(f"a subset needs windows in ascending order, got {ids}")
         if corpus.parts:
             raise DataError("a subset is of one corpus: take one of each part of a mixed one")
+        if not len(ids) or (np.diff(ids) <= 0).any():
+            raise DataError(f"a subset needs windows in ascending order, got {ids}")
+        if ids[0] < 0 or ids[-1] >= len(corpus):
+            raise DataError(f"windows {ids} of a subset are not all in 0 .. {len(corpus) - 1}")
+        if rare is not None and (rare.shape != ids.shape or rare.dtype != bool):
+            raise DataError(
+                f"rare is {rare.dtype} {rare.shape}: it must hold a bool for each of the "
+                f"{len(ids)} windows"
+            )
         self.corpus, self.ids, self._rare = corpus, ids, rare
 
     def __len__(self) -> int:
@@ -130,5 +138,15 @@ class Subset(Dataset[Batch]):
         return self.corpus.classes(self._of(ids))
 
     def _of(self, ids: Ids | None) -> np.ndarray:
-        """Numbers in the corpus of windows here; of all if ``ids`` is None."""
-        return self.ids if ids is None else self.ids[np.asarray(ids, np.int64)]
+        """Numbers in the corpus of windows here; of all if ``ids`` is None.
+
+        Raises:
+            IndexError: If an id is not in 0 .. len - 1.
+        """
+        if ids is None:
+            return self.ids
+        ids = np.asarray(ids, np.int64)
+        outside = (ids < 0) | (ids >= len(self))
+        if outside.any():
+            raise IndexError(f"window {ids[outside][0]} is not in 0 .. {len(self) - 1}")
+        return self.ids[ids]

@@ -76,7 +76,9 @@ def discriminant(
     analysis = eval_extra("sklearn.discriminant_analysis").LinearDiscriminantAnalysis
     equal = np.full(labels.max() + 1, 1 / (labels.max() + 1))
     model = analysis(solver="lsqr", shrinkage=_SHRINKAGE, priors=equal)
-    return model.fit(fit, labels).predict_proba(scored)
+    with warnings.catch_warnings():  # a class of one window adds nothing to the covariance
+        warnings.filterwarnings("ignore", message="Only one sample available", category=UserWarning)
+        return model.fit(fit, labels).predict_proba(scored)
 
 
 def few_shot_draws(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from bandpass.curriculum import POLICIES, SCORES, SurpriseBand
 from bandpass.data import prepare
@@ -10,6 +11,7 @@ from bandpass.data.windows import BUCKETS
 from bandpass.recipes import (
     RecipeError,
     build_curriculum,
+    build_jepa,
     build_sampler,
     build_windows,
     find,
@@ -46,6 +48,32 @@ def test_every_policy_is_built_and_sums_to_one(store, policy):
 def test_a_pool_draws_so_many_candidates(store):
     chosen = recipe("pool=3")
     assert len(next(iter(build_sampler(chosen, build_windows(chosen, store, "train"))))) == 24
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_another_draw_seed_draws_in_another_order(store, policy):
+    chosen = recipe(f"policy={policy}")
+    windows = build_windows(chosen, store, "train")
+    first, same, other, next_ = (
+        [list(draw) for draw in build_sampler(override(chosen, changes), windows)]
+        if POLICIES[policy].sampler is not SurpriseBand
+        else [list(next(iter(build_sampler(override(chosen, changes), windows))))]
+        for changes in ([], ["draw_seed=0"], ["draw_seed=1"], ["seed=1"])
+    )
+    assert first == same
+    assert first != other != next_ != first
+
+
+def test_a_draw_seed_below_0_is_refused(store):
+    chosen = recipe("draw_seed=-1", "seed=5")
+    with pytest.raises(RecipeError, match="draw_seed is -1: it must be at least 0"):
+        build_sampler(chosen, build_windows(chosen, store, "train"))
+
+
+def test_a_draw_seed_leaves_the_weights_alone():
+    first, other = (build_jepa(recipe(change), 3) for change in ("draw_seed=0", "draw_seed=1"))
+    weights = other.state_dict()
+    assert all(torch.equal(each, weights[name]) for name, each in first.state_dict().items())
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)

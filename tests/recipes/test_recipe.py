@@ -152,6 +152,14 @@ def test_json_may_leave_out_what_has_a_default_but_not_the_name():
         from_dict({})
 
 
+def test_json_of_before_there_were_draw_seeds_is_read():
+    before = content()
+    del before["draw_seed"]
+    assert from_dict(before) == SERIES
+    assert from_dict(before).draw_seed == 0
+    assert override(SERIES, ["draw_seed=1"]) != SERIES
+
+
 def test_unknown_recipe_names_the_nearest():
     with pytest.raises(RecipeError, match="no recipe 'serise-tiny': did you mean 'series-tiny'"):
         find("serise-tiny")

@@ -172,6 +172,8 @@ def build_sampler(recipe: Recipe, windows: Corpus) -> Sampler:
         raise RecipeError(
             f"policy {recipe.policy!r} is a control, a pool would choose for it: take train.pool=1"
         )
+    if recipe.draw_seed < 0:
+        raise RecipeError(f"draw_seed is {recipe.draw_seed}: it must be at least 0")
     slots = train.batch * train.pool
     count = {"steps": train.steps, "seed": train.seed + DRAWS_APART * recipe.draw_seed}
     together = groups(windows)

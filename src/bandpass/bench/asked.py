@@ -10,7 +10,7 @@ import torch
 
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.stream import Corpora
-from bandpass.data import Corpus
+from bandpass.data import Corpus, DataError
 from bandpass.data.features import glance
 from bandpass.scoring import frozen
 
@@ -69,14 +69,14 @@ class Side:
         """(n,) bool each, what is read out apart.
 
         Beside rare and normal windows the tenth of the clean ones with the largest change of level,
-        and the tenth whose channels go together least.
+        and the tenth whose channels go together least, unless all are alike in that.
         """
-        extreme = {"regime shift": SHIFT, "corner case": STRAYS}
-        return {"rare": self.rare, "normal": self.normal} | {
-            name: self.clean
-            & (self.signs[:, sign] >= np.quantile(self.signs[self.clean, sign], 0.9))
-            for name, sign in extreme.items()
-        }
+        found = {"rare": self.rare, "normal": self.normal}
+        for name, sign in {"regime shift": SHIFT, "corner case": STRAYS}.items():
+            clean = self.signs[self.clean, sign]
+            if len(clean) and clean.min() < clean.max():
+                found[name] = self.clean & (self.signs[:, sign] >= np.quantile(clean, 0.9))
+        return found
 
     @property
     def clean(self) -> np.ndarray:
@@ -108,11 +108,19 @@ def ask(benchmark: Benchmark, corpora: Corpora, past: int) -> Asked:
         benchmark: Says what is rare, and what the folds leave out.
         corpora: Of the benchmark.
         past: Rows of a window before the part that has to be foreseen.
+
+    Raises:
+        DataError: If the declared kind of class is not known, or there is one series where folds
+            leave out series.
     """
     usual = _usual(corpora.fit)
     fit = _side(benchmark, corpora.fit, past, usual)
     if benchmark.folds == "series":
         fold = np.unique(fit.series, return_inverse=True)[1] % FOLDS
+        if not fold.any():
+            raise DataError(
+                f"folds of {benchmark.name} leave out series, and {corpora.fit.store.path} has one"
+            )
         return Asked(fit, fit, tuple((fold != one, fold == one) for one in np.unique(fold)))
     test = _side(benchmark, corpora.test, past, usual)
     whole = np.ones(len(fit.ids), bool), np.ones(len(test.ids), bool)
@@ -165,7 +173,13 @@ def _classes(
     clean = slices["rare"] | slices["normal"]
     if not benchmark.classes:
         return np.where(clean, slices["rare"].astype(np.int64), UNKNOWN)
-    codes = windows.classes(ids)[benchmark.classes][0].astype(np.int64)
+    known = windows.classes(ids)
+    if benchmark.classes not in known:
+        raise DataError(
+            f"benchmark {benchmark.name}: no classes {benchmark.classes!r} are known in "
+            f"{windows.store.path}: {', '.join(known) or 'none'}"
+        )
+    codes = known[benchmark.classes][0].astype(np.int64)
     return np.where(clean, codes, UNKNOWN)
 
 
@@ -178,6 +192,7 @@ class _Usual:
             torch.cov((rows - self._mean).T).reshape(rows.shape[1], -1)
         )
         keep = int((values.flip(0).cumsum(0) < 0.9 * values.sum()).sum()) + 1
+        keep = max(min(keep, len(values) - 1), 1)  # all of them would leave nothing to stray in
         self._axes = vectors[:, -keep:]
 
     def strays(self, values: torch.Tensor) -> np.ndarray:

@@ -17,6 +17,7 @@ from bandpass.bench.measures import Measure, measure
 from bandpass.bench.stream import Corpora, build_corpora
 from bandpass.curriculum import SurpriseBand
 from bandpass.data import AnyStore, Corpus, open_store
+from bandpass.models.text import TEXT
 from bandpass.recipes import Recipe, build_curriculum, build_jepa
 from bandpass.runs.run import create_run
 from bandpass.runs.train import OnLog, fit_in
@@ -118,5 +119,7 @@ def _cut(recipe: Recipe) -> Recipe:
     """What of a recipe determines corpora and questions, so that arms share them."""
     encoder = replace(Recipe("").model.encoder, patch=recipe.model.encoder.patch)
     model = replace(Recipe("").model, encoder=encoder)
-    cut = {name: getattr(recipe, name) for name in ("windows", "schedule", "clips")}
+    if recipe.model.target == TEXT:  # the windows then carry captions
+        model = replace(model, target=TEXT, text=recipe.model.text)
+    cut = {name: getattr(recipe, name) for name in ("windows", "schedule", "clips", "embedder")}
     return replace(Recipe(""), model=model, **cut)

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import math
 import typing
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,6 +21,8 @@ from bandpass.data.video.sources import VIDEO_SOURCES
 from bandpass.data.video.sources import find as find_video
 
 SCHEDULE = "schedule"
+SLICES = ("rare", "normal", "corrupt", "clean")
+FOLDS = ("split", "series")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ class Group:
     slice: str = "clean"
     motion: str = ""
     entities: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no stream has."""
+        if self.slice not in SLICES:
+            raise DataError(f"slice {self.slice!r} of a group is none of {', '.join(SLICES)}")
+        if not 0 < self.share <= 1:
+            raise DataError(f"share {self.share} of a group must be in (0, 1]")
 
 
 @dataclass(frozen=True)
@@ -106,12 +116,27 @@ class Benchmark:
     folds: str = "split"
     classes: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what could not be judged by."""
+        if self.folds not in FOLDS:
+            raise DataError(f"{self.name}: folds is {self.folds!r}: say {' or '.join(FOLDS)}")
+        if not self.margin > 0:
+            raise DataError(f"{self.name}: margin is {self.margin}: it must be over 0")
+        total = math.fsum(group.share for group in self.stream)
+        if self.stream and not math.isclose(total, 1, abs_tol=1e-9):
+            raise DataError(f"{self.name}: the shares of its stream sum to {total:g}, not to 1")
+        if both := set(self.screen) & set(self.seeds):
+            raise DataError(
+                f"{self.name}: seeds {sorted(both)} are for screening and count too: nothing "
+                "may have been chosen by a seed that counts"
+            )
+
 
 def from_json(content: dict[str, Any]) -> Benchmark:
     """Build a benchmark from the content of its file.
 
     Raises:
-        DataError: If a key is missing or unknown.
+        DataError: If a key is missing or unknown, or what is declared could not be judged by.
     """
     return typing.cast(Benchmark, _build(Benchmark, content))
 
@@ -155,9 +180,9 @@ def find(name: str) -> Benchmark:
 def of_store(store: AnyStore, recipe: str, changes: tuple[str, ...] = ()) -> Benchmark:
     """Declare a benchmark for any store: its own slices, few-shot probes of the rare one."""
     return Benchmark(
-        name=store.path.name,
+        name=store.path.resolve().name,
         version=0,
-        title=f"{store.path.name}, as prepared",
+        title=f"{store.path.resolve().name}, as prepared",
         source=store.manifest["source"],
         folder="",
         recipe=recipe,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
 from bandpass.bench.asked import UNKNOWN, Asked, Side
 from bandpass.bench.row_scores import stream_anomalies
@@ -78,6 +77,8 @@ def of_embeddings(
 def _rare(asked: Asked, vectors: tuple[np.ndarray, np.ndarray], seed: int) -> Iterator[Measure]:
     """Few-shot and all-label probes of the rare slice."""
     test = asked.test
+    if not test.rare.any():
+        return
     shown = np.where(test.clean, test.rare.astype(np.int8), -1)
     for shots in (SHOTS, *EFFICIENCY):
         scores = _few_shot(asked, vectors, shots, seed)
@@ -150,7 +151,7 @@ def _classes(asked: Asked, vectors: tuple[np.ndarray, np.ndarray]) -> Iterator[M
         known = inside & (test.classes != UNKNOWN)
         classes = np.unique(np.concatenate([test.classes[known], guess[known]]))
         matrix = confusion_matrix(test.classes[known], guess[known], classes)
-        yield name, "macro_f1", float(macro_f1(matrix))
+        yield name, "macro_f1", float(macro_f1(matrix[None])[0])
 
 
 def _ranked(task: str, labels: np.ndarray, scores: np.ndarray) -> Iterator[Measure]:
@@ -177,7 +178,7 @@ def readouts(test: Side, task: str, vectors: np.ndarray) -> Iterator[Measure]:
         for half in (first, ~first):
             known = test.future[some[half]]
             ridge = fit_ridge(vectors[some[half]], known)
-            range_ = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
+            range_ = np.fmin.reduce(known, axis=0), np.fmax.reduce(known, axis=0)  # NaN if all are
             foretold[~half] = ridge.predict(vectors[some[~half]]).clip(*range_)
         value = r2(foretold, test.future[some], seed=0, resamples=2)[0].value
         yield f"{task}, {name}", "r2", value
@@ -224,6 +225,8 @@ def surprise(jepa: JEPA, side: Side, settings: ScoringSettings) -> np.ndarray:
 def of_score(side: Side, score: np.ndarray, whose: str = "") -> Iterator[Measure]:
     """How far surprise itself finds the rare slice, events and their rows, and corruption.
 
+    Windows without a surprise are left out: no rank could be given to them.
+
     Args:
         side: The windows.
         score: (n,) surprise of each: that of a model, or what stands for it in a control.
@@ -234,10 +237,10 @@ def of_score(side: Side, score: np.ndarray, whose: str = "") -> Iterator[Measure
         "event": np.where(side.corrupt, -1, side.event).astype(np.int8),
         "corrupt": side.corrupt.astype(np.int8),
     }
-    finite = torch.from_numpy(score).nan_to_num(posinf=score[np.isfinite(score)].max()).numpy()
-    for name, labels in kinds.items():
+    for name, truth in kinds.items():
+        labels = np.where(np.isfinite(score), truth, np.int8(-1))
         if (labels == 1).any() and (labels == 0).any():
-            for metric, each in rare_slice(labels, finite, seed=0, resamples=2).items():
+            for metric, each in rare_slice(labels, score, seed=0, resamples=2).items():
                 if metric in ("average_precision", "auroc"):
                     yield f"surprise, {name}{whose}", metric, each.value
     for metric, value in stream_anomalies(side, score).items():

@@ -7,9 +7,8 @@ import pytest
 
 from bandpass.bench.arms import ARMS, ROLES, find_arm
 from bandpass.bench.cost import Price
-from bandpass.bench.grid import ordered, plan, recipe_hash
+from bandpass.bench.grid import ordered, plan, recipe_hash, unpaid
 from bandpass.recipes import find, override
-from bandpass.runs.run import RunError
 
 from .grid_script import TOY
 
@@ -90,12 +89,13 @@ def test_arms_may_have_fewer_seeds(prices, tmp_path):
     assert {cell.seed for cell in few if cell.arm == "uniform"} == {100, 101}
 
 
-def test_a_budget_without_a_step_is_refused(prices, tmp_path):
-    dear = prices | {"band": price(2e5, 0.01)}
-    with pytest.raises(
-        RunError, match="budget flops of 1000 uniform steps on toy does not pay for 1 of"
-    ):
-        plan(TOY, [find_arm("band")], lambda arm: SEEDS, dear, BASE, tmp_path)
+def test_a_budget_that_does_not_pay_for_the_start_is_left_out_and_said(prices, tmp_path):
+    dear, arms = prices | {"band": price(2e5, 0.01)}, [find_arm("band")]
+    cells = plan(TOY, arms, lambda arm: SEEDS, dear, BASE, tmp_path)
+    told = list(unpaid(TOY, arms, dear, BASE.train.steps))
+    assert {budget for cell in cells for budget in cell.budgets} == {"time"}
+    assert ["flops" in told[0], "half" in told[1]] == [True, True]
+    assert len(told) == 2
 
 
 @pytest.mark.parametrize("change", ["seed=5", "steps=5", "device=cuda"])

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from bandpass.bench.arms import CONTROL, DEFAULT, Arm
 from bandpass.bench.cost import By, Price, steps_within
 from bandpass.bench.declared import Benchmark
 from bandpass.recipes import Recipe, to_dict
-from bandpass.runs.run import RunError
 
 BUDGETS = ("flops", "time")
 """That every arm is run at."""
@@ -113,8 +112,9 @@ def plan(
     """List the cells of one benchmark; nothing is written.
 
     A budget is what uniform spends in the steps of ``base``; an arm gets the steps that its price
-    leaves it of that. Steps that two budgets agree on are one cell. A control spends nothing and
-    has a place in every full budget.
+    leaves it of that; where not even its start is paid for, it has no cell (see `unpaid`). Steps
+    that two budgets agree on are one cell. A control spends nothing and has a place in every full
+    budget.
 
     Args:
         benchmark: What the arms are judged on.
@@ -126,9 +126,6 @@ def plan(
 
     Returns:
         The cells, as `ordered` has them.
-
-    Raises:
-        RunError: If a budget does not pay for an arm at all.
     """
     cells: list[Cell] = []
     for arm in arms:
@@ -136,7 +133,7 @@ def plan(
         at: dict[int, list[str]] = {0: list(BUDGETS)}
         if arm.group != CONTROL:
             price = prices[arm.name]
-            at = _affordable(benchmark, arm, base.train.steps, prices[UNIFORM], price)
+            at, _ = _affordable(arm, base.train.steps, prices[UNIFORM], price)
         begin = f"{benchmark.name}-v{benchmark.version}-{arm.name}-{recipe_hash(recipe)}"
         for seed in seeds_of(arm):
             for steps, budgets in at.items():
@@ -152,22 +149,34 @@ def plan(
     return ordered(cells)
 
 
+def unpaid(
+    benchmark: Benchmark, arms: Sequence[Arm], prices: Mapping[str, Price], steps: int
+) -> Iterator[str]:
+    """Say of which arms a budget of so many uniform steps does not pay for the start."""
+    for arm in arms:
+        if arm.group != CONTROL:
+            for budget in _affordable(arm, steps, prices[UNIFORM], prices[arm.name])[1]:
+                yield (
+                    f"{benchmark.name}: budget {budget} does not pay for the start of {arm.name}, "
+                    "which is left out of it: more steps would"
+                )
+
+
 def _affordable(
-    benchmark: Benchmark, arm: Arm, budget_steps: int, uniform: Price, price: Price
-) -> dict[int, list[str]]:
-    """Steps of an arm, with the budgets that leave it so many."""
+    arm: Arm, budget_steps: int, uniform: Price, price: Price
+) -> tuple[dict[int, list[str]], list[str]]:
+    """Steps of an arm, with the budgets that leave it so many; and the budgets that leave none."""
     at: dict[int, list[str]] = {}
+    dear: list[str] = []
     for budget in budgets_of(arm):
         of = budget_steps // (2 if budget == HALF else 1)
         by: By = "seconds" if budget == "time" else "flops"
         steps = steps_within(of, uniform, price, by)
         if _spent(price, steps, by) > OVER * _spent(uniform, of, by):
-            raise RunError(
-                f"budget {budget} of {of} uniform steps on {benchmark.name} does not pay for "
-                f"{steps} of {arm.name}: take more steps"
-            )
-        at.setdefault(steps, []).append(budget)
-    return at
+            dear.append(budget)
+        else:
+            at.setdefault(steps, []).append(budget)
+    return at, dear
 
 
 def _spent(price: Price, steps: int, by: By) -> float:

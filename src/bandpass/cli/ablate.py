@@ -99,6 +99,10 @@ def ablate(
         return ablate_words.dry(subjects, arms, chosen, table)
     torch.set_num_threads(1)  # as in the processes of --jobs: sums do not depend on either
     stores, prices = _ready(subjects, arms, _raw(raw), table)
+    for subject in subjects:
+        of = (subject.benchmark, arms, prices[subject.benchmark.name], subject.base.train.steps)
+        for line in grid.unpaid(*of):
+            say(line)
     cells = grid.ordered(
         [
             cell

@@ -196,3 +196,9 @@ def test_failed_cells_are_listed_and_the_others_are_in_the_table(
     rows = read_results(tmp_path / "out" / "results.parquet")
     assert {row["seed"] for row in rows if row["arm"] == "oracle"} == {101}
     assert "this one is unlucky" in (tmp_path / "out" / "ablation.html").read_text()
+
+
+def test_a_setting_of_the_band_is_refused_as_every_arm_would_lose_it(bandpass, tmp_path):
+    done = bandpass("ablate", "plant", "--set", "ess=0.9", "--out", tmp_path, "--dry-run")
+    assert done.code
+    assert "settings of the band are those of each arm" in joined(done.err + done.out)

@@ -144,7 +144,7 @@ def make(cell: Cell, on_row: OnRow, *, stores: Mapping[str, Path]) -> list[Row] 
     began = time.perf_counter()
     try:
         found = run_cell(cell, stores[cell.benchmark.name], lambda name, row, log: on_row(row))
-    except (RecipeError, StoreError) as error:  # of this arm or this store alone
+    except (DataError, RecipeError, StoreError) as error:  # of this arm or this store alone
         raise RunError(str(error)) from error
     return None if found is None else rows_of(cell, found, time.perf_counter() - began)
 
@@ -193,6 +193,11 @@ def _subject(name: str, out: Path, changes: Sequence[str]) -> Subject:
         path = out / "stores" / f"{name}-v{benchmark.version}"
         benchmark = replace(benchmark, changes=(*benchmark.changes, *changes))
     base = override(find_recipe(benchmark.recipe), benchmark.changes)
+    if base.band != find_recipe(benchmark.recipe).band:
+        raise RecipeError(
+            f"{' '.join(benchmark.changes)}: settings of the band are those of each arm, which set "
+            "them anew; leave them out, or choose an arm that has them (`bandpass bench list`)"
+        )
     return Subject(benchmark, base, path)
 
 

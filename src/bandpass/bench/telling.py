@@ -43,9 +43,9 @@ def lines(rows: Sequence[Row], benchmark: Benchmark, arms: Iterable[str]) -> lis
 def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
     """What the page of an ablation is told of one benchmark."""
     judged = judge(rows, benchmark, BUDGETS[0])
-    spoken = lines(rows, benchmark, [BAND])
-    if _ran(rows, benchmark, BAND, HALF):
-        spoken.append(target_compute(rows, benchmark, BAND).sentence)
+    spoken = [judged.sentence, *_of_band(rows, benchmark)]
+    if judged.state == "no":  # its figures are in the tables
+        spoken = [judged.sentence, "No sampler is judged on it."]
     every: list[Comparison] = []
     for budget in (*BUDGETS, HALF):
         for each in verdict(rows, benchmark, budget):
@@ -56,6 +56,22 @@ def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
                 every += compare(rows, benchmark, arm, UNIFORM, budget, seeds)
     records = [each.record() for each in every if each.n]
     return Told(" ".join(spoken), judged.state == "yes", records)
+
+
+def _of_band(rows: Sequence[Row], benchmark: Benchmark) -> list[str]:
+    """What the band did; at equal time only if that is something else than at equal counts."""
+    found = [
+        (budget, each)
+        for budget in BUDGETS
+        for each in verdict(rows, benchmark, budget)
+        if each.arm == BAND
+    ]
+    kinds = [(each.kind, each.retention) for _, each in found]
+    said = found if len(set(kinds)) > 1 else found[:1]
+    spoken = [f"{SPOKEN[budget]}, {each.sentence}" for budget, each in said]
+    if _ran(rows, benchmark, BAND, HALF):
+        spoken.append(target_compute(rows, benchmark, BAND).sentence)
+    return spoken
 
 
 def about(ending: Ending) -> About:

@@ -95,8 +95,8 @@ def test_arms_have_roles_and_names_of_their_own():
     assert set(ROLES) == {"uniform", "uniform-again", "shuffled", "oracle", "band"}
     assert all(name == arm.name and arm.about for name, arm in ARMS.items())
     assert {arm.name for arm in ARMS.values() if arm.half} == {"uniform", "band"}
-    with pytest.raises(DataError, match="no arm 'unifrom': did you mean 'uniform'"):
-        find_arm("unifrom")
+    with pytest.raises(DataError, match="no arm 'unifor': did you mean 'uniform'"):
+        find_arm("unifor")
 
 
 def test_find_names_the_nearest():

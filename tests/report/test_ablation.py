@@ -85,7 +85,7 @@ def test_the_same_input_gives_the_same_page(table: list[dict], whole: str, tmp_p
 
 def test_verdict_and_the_noise_beside_it_come_first(whole: str) -> None:
     told = section(whole, "verdict")
-    assert "skab can judge a sampler. skab: the oracle beats uniform" in told
+    assert "skab. skab: the oracle beats uniform" in told
     assert "A/A. uniform-again against uniform: rare +0.00" in told
     assert "No difference shown, as it should be." in told
     assert re.findall(r'<li class="(\w+)"', whole)[:2] == ["yes", "yes"]
@@ -116,7 +116,6 @@ def test_mark_of_the_verdict_weighs_the_gain_and_what_it_hurt(
     assert re.findall(r'<li class="(\w+)"', text)[0] == outcome
     text = page(tmp_path, table, told=Told("Says.", False, compared))
     assert re.findall(r'<li class="(\w+)"', text)[0] == "open"
-    assert "skab is not shown to judge a sampler" in text
 
 
 def test_differences_that_count_are_marked_by_a_word(whole: str) -> None:

@@ -94,8 +94,10 @@ def target_compute(rows: Sequence[Row], benchmark: Benchmark, arm: str) -> Targe
         state, verb = "no", "does not reach uniform's rare figure"
     elif not pilot and steady.t_high < -margin:
         state, verb = "no", "loses normal operation"
-    elif not pilot and reaches.holds and kept.holds:
-        state, verb = "yes", "reaches uniform's rare figure"
+    elif not pilot and reaches.holds:
+        verb = "reaches uniform's rare figure, but is not shown to keep normal operation,"
+        if kept.holds:
+            state, verb = "yes", "reaches uniform's rare figure"
     share = _share(rows, benchmark, one, other, seeds)
     few = f"; pilot, n = {found.count}." if pilot else "."
     sentence = (

@@ -117,7 +117,8 @@ def _note(cells: Cells, budget: str) -> str:
             and not np.isnan(each.mde)
         ]
         if known:
-            shown.append(f"{role} {smallest(cells.metric(role), float(np.median(known)))}")
+            finite = [each for each in known if np.isfinite(each)] or known  # pilots show none
+            shown.append(f"{role} {smallest(cells.metric(role), float(np.median(finite)))}")
     if shown:
         says.append(f"Smallest difference these seeds could show (median): {', '.join(shown)}.")
     if not any(np.isfinite(each.low) for each in cells.compared if each.budget == budget):

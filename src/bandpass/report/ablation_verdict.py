@@ -45,8 +45,7 @@ def _verdict(cells: Cells) -> Verdict:
     if told is None:
         why = f"The statistics were not computed. {about}"
         return Verdict("open", f"{name}: no verdict", why)
-    can = "can judge a sampler" if told.can_judge else "is not shown to judge a sampler"
-    return Verdict(_outcome(cells), f"{name} {can}", f"{told.sentence} {about}")
+    return Verdict(_outcome(cells), name, f"{told.sentence} {about}")
 
 
 def _outcome(cells: Cells) -> str:

@@ -5,7 +5,8 @@ import pytest
 
 from bandpass.bench.compare import compare
 from bandpass.bench.judgement import judge
-from bandpass.bench.overall import over_benchmarks, pareto, target_compute
+from bandpass.bench.overall import over_benchmarks, target_compute
+from bandpass.bench.telling import together
 from bandpass.bench.verdict import verdict
 from bandpass.bench.words import plain, probability, signed
 from bandpass.evaluation import equal_arms, paired_difference, rejection_rate
@@ -239,20 +240,6 @@ def test_corruption_is_named_where_it_changes():
     assert "corrupt" not in one({"band": {}}).sentence
 
 
-def test_pareto_front():
-    points = {
-        "both worse": (0.1, 0.1),
-        "best normal": (0.9, 0.2),
-        "best rare": (0.3, 0.8),
-        "as normal, less rare": (0.9, 0.1),
-        "middle": (0.5, 0.5),
-        "middle again": (0.5, 0.5),
-        "unknown": (float("nan"), 0.9),
-    }
-    assert pareto(points) == ["best normal", "middle", "middle again", "best rare"]
-    assert pareto({}) == []
-
-
 def half(**effects):
     seeds = effects.pop("seeds", SEEDS)
     rows = [r for r in table({"band": effects}, seeds, "half") if r["arm"] == "band"]
@@ -305,3 +292,15 @@ def test_numbers_are_written_short():
     assert probability(0.0078) == "p .008"
     assert probability(0.0001) == "p < .001"
     assert probability(float("nan")) == "no p"
+
+
+def test_several_benchmarks_are_said_together_where_their_metrics_are_of_one_scale():
+    other = dataclasses.replace(BENCHMARK, name="other")
+    rows = table({"band": {"rare": CLEAR}})
+    rows += [row | {"benchmark": "other"} for row in rows]
+    (line,) = together(rows, [BENCHMARK, other], ["uniform", "band"])
+    assert line.startswith(f"band over {BENCHMARK.name}, other: interquartile mean")
+    assert "+.050 (+" in line
+    assert together(rows, [BENCHMARK], ["band"]) == []
+    metric = dataclasses.replace(BENCHMARK.rare, metric="recall")
+    assert together(rows, [BENCHMARK, dataclasses.replace(other, rare=metric)], ["band"]) == []

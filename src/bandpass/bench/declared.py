@@ -13,6 +13,7 @@ from typing import Any
 from bandpass.data import AnyStore, DataError, StoreError, open_store, prepare
 from bandpass.data.schedule.prepare import prepare_schedule
 from bandpass.data.schedule.sources import find as find_schedule
+from bandpass.data.schedule.store import ScheduleStore
 from bandpass.data.sources import SOURCES
 from bandpass.data.sources import find as find_source
 from bandpass.data.video.options import parse
@@ -36,6 +37,9 @@ class Metric:
 
     task: str
     metric: str
+
+
+NEXT_STATE = Metric("next-state readout, normal", "r2")
 
 
 @dataclass(frozen=True)
@@ -156,8 +160,9 @@ def _build(kind: Any, content: Any) -> Any:
 
 
 def _read() -> dict[str, Benchmark]:
-    found = sorted(files("bandpass.bench").joinpath("slices").iterdir(), key=lambda path: path.name)
-    each = [from_json(json.loads(path.read_text())) for path in found if path.name[-5:] == ".json"]
+    folder = files("bandpass.bench").joinpath("slices")
+    found = sorted((p for p in folder.iterdir() if p.name.endswith(".json")), key=lambda p: p.name)
+    each = [from_json(json.loads(path.read_text())) for path in found]
     return {benchmark.name: benchmark for benchmark in each}
 
 
@@ -178,7 +183,11 @@ def find(name: str) -> Benchmark:
 
 
 def of_store(store: AnyStore, recipe: str, changes: tuple[str, ...] = ()) -> Benchmark:
-    """Declare a benchmark for any store: its own slices, few-shot probes of the rare one."""
+    """Declare a benchmark for any store: its own slices, few-shot probes of the rare one.
+
+    Normal operation is the next state; of schedules the shape of a day, which every one has.
+    """
+    days = isinstance(store, ScheduleStore)
     return Benchmark(
         name=store.path.resolve().name,
         version=0,
@@ -190,12 +199,13 @@ def of_store(store: AnyStore, recipe: str, changes: tuple[str, ...] = ()) -> Ben
         split="that of the store",
         slices={name: "as the store names them" for name in ("rare", "normal", "corrupt")},
         rare=Metric("few-shot rare", "average_precision"),
-        normal=Metric("next-state readout, normal", "r2"),
+        normal=Metric("classes, normal", "macro_f1") if days else NEXT_STATE,
         corrupt=Metric("slots", "corrupt"),
         margin=0.02,
         screen=(0, 1, 2),
         seeds=tuple(range(100, 108)),
         chosen="by default, not for this corpus",
+        classes="shape" if days else "",
     )
 
 
@@ -224,7 +234,10 @@ def store_of(benchmark: Benchmark, raw: Path | None, path: Path) -> AnyStore:
     folder = (raw or Path()) / benchmark.folder
     options: dict[str, Any] = dict(benchmark.prepare)
     if benchmark.source == SCHEDULE:
-        chosen = [find_schedule(name) for name in options["datasets"].split(",")]
+        chosen = [find_schedule(name) for name in options.pop("datasets").split(",")]
+        if options:
+            unknown = ", ".join(options)
+            raise DataError(f"benchmark {benchmark.name}: schedules take datasets, not {unknown}")
         return prepare_schedule(folder, path, chosen)
     if benchmark.source in VIDEO_SOURCES:
         source = find_video(benchmark.source)

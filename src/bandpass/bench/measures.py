@@ -34,7 +34,7 @@ EFFICIENCY = (2, 20)
 """Labels a class, beside ``SHOTS``, that few-shot probes get."""
 
 BLOCK = 4
-"""Window lengths in a block of time: overlapping windows stay on one side of a readout."""
+"""Window lengths in a block of time; windows across a border share rows with both sides of it."""
 
 FEWEST = 8
 """Windows that a slice must have to be read out."""
@@ -92,9 +92,7 @@ def _rare(asked: Asked, vectors: tuple[np.ndarray, np.ndarray], seed: int) -> It
     chance = _by_folds(asked, vectors, _is_rare(asked.fit), seed)
     if chance is not None:
         yield from _ranked("all-label rare", shown, chance)
-        groups = np.arange(len(chance))
-        known = shown >= 0
-        errors = calibration_errors(shown[known], chance[known], groups[known], seed=0)
+        errors = calibration_errors(shown, chance, seed=0)
         yield from (("all-label rare", name, each.value) for name, each in errors.items())
 
 
@@ -185,7 +183,7 @@ def readouts(test: Side, task: str, vectors: np.ndarray) -> Iterator[Measure]:
 
 
 def _signs(asked: Asked, vectors: tuple[np.ndarray, np.ndarray]) -> Iterator[Measure]:
-    """Read out change-points, spikes, missingness and strays across channels of normal windows."""
+    """Read out change-points, spikes, missingness and strays across channels."""
     fit, test = asked.fit, asked.test
     foretold = np.full(test.signs.shape, np.nan)
     for inside, scored in asked.folds:

@@ -1,7 +1,7 @@
-"""Beyond one comparison: the trade-off of arms, less compute, several benchmarks at once."""
+"""Beyond one comparison: less compute, several benchmarks at once."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,25 +22,6 @@ from bandpass.evaluation import (
 )
 
 HALF = "half"
-
-
-def pareto(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Return the names that no other beats: none is as good in both and better in one.
-
-    Args:
-        points: Normal retention and rare preservation by name, more of either is better; a point
-            with a NaN is left out.
-
-    Returns:
-        The front, by falling normal retention; equal points are both on it.
-    """
-    known = {name: point for name, point in points.items() if not any(map(math.isnan, point))}
-    front = [
-        name
-        for name, (x, y) in known.items()
-        if not any(u >= x and v >= y and (u, v) != (x, y) for u, v in known.values())
-    ]
-    return sorted(front, key=lambda name: known[name], reverse=True)
 
 
 @dataclass(frozen=True)

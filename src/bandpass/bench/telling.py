@@ -12,9 +12,10 @@ from bandpass.bench.block import Ending
 from bandpass.bench.compare import Comparison, compare
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.grid import BUDGETS, HALF
-from bandpass.bench.overall import target_compute
+from bandpass.bench.overall import over_benchmarks, target_compute
 from bandpass.bench.results import Row
 from bandpass.bench.verdict import AGAIN, ORACLE, UNIFORM, judge, seeds_of, verdict
+from bandpass.bench.words import signed
 from bandpass.report.ablation_inputs import BAND, About, Failed, Told
 
 SPOKEN = {
@@ -56,6 +57,26 @@ def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
                 every += compare(rows, benchmark, arm, UNIFORM, budget, seeds)
     records = [each.record() for each in every if each.n]
     return Told(" ".join(spoken), judged.state == "yes", records)
+
+
+def together(
+    rows: Sequence[Row], benchmarks: Sequence[Benchmark], arms: Iterable[str]
+) -> list[str]:
+    """Say what arms come to over benchmarks whose rare metrics are of one scale; none if under two.
+
+    The interquartile mean of all their paired differences, redrawn within each benchmark.
+    """
+    scale = benchmarks[0].rare.metric
+    same = [each for each in benchmarks if each.rare.metric == scale]
+    if len(same) < 2:
+        return []
+    names, said = ", ".join(each.name for each in same), list[str]()
+    for arm in arms:
+        found = over_benchmarks(rows, same, arm, UNIFORM, BUDGETS[0])
+        if arm != UNIFORM and found.count:
+            ends = f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)})"
+            said.append(f"{arm} over {names}: interquartile mean of the rare differences {ends}.")
+    return said
 
 
 def _of_band(rows: Sequence[Row], benchmark: Benchmark) -> list[str]:

@@ -98,9 +98,11 @@ def tell(
     for subject in subjects:
         for line in telling.lines(rows, subject.benchmark, spoken):
             say(line)
+    benchmarks = [subject.benchmark for subject in subjects]
+    for line in telling.together(rows, benchmarks, spoken):
+        say(line)
     if len(spoken) < len(arms):
         say(f"{len(arms) - len(spoken)} more arms are on the page")
-    benchmarks = [subject.benchmark for subject in subjects]
     verdicts = {each.name: telling.told(rows, each) for each in benchmarks}
     about = telling.about(ending)
     ablation.write(rows, benchmarks, prices, verdicts, page, about)

@@ -134,7 +134,7 @@ def test_controls_are_asked_what_a_model_is_asked(store, benchmark, tmp_path):
 def test_what_a_predictor_foresees_is_persistence_by_hand(asked):
     found = by_name(controls.measure_by_hand(asked, PAST, 0))
     test = asked.test
-    batch = test.windows[test.ids[test.normal]]
+    batch = test.windows[test.ids[test.slices["normal"]]]
     values = np.where(batch.observed, batch.values, np.nan)
     last, future = np.full((2, len(values), 4), np.nan)
     for window, channel in np.ndindex(len(values), 4):

@@ -12,6 +12,7 @@ from bandpass.bench.declared import Benchmark
 from bandpass.bench.stream import Corpora
 from bandpass.data import Corpus, DataError
 from bandpass.data.features import glance
+from bandpass.evaluation import block_groups
 from bandpass.scoring import frozen
 
 MOST = 2000
@@ -19,6 +20,9 @@ MOST = 2000
 
 FOLDS = 5
 """Folds that series are dealt to in turn where folds leave out series."""
+
+BLOCK = 4
+"""Window lengths in a block of time."""
 
 UNKNOWN = -1
 SIGNS = {"change-point": "change", "spike": "max_abs_z", "missing": "missing"}
@@ -43,7 +47,7 @@ class Side:
         event: (n,) int8: 1 event, 0 normal, -1 unlabelled.
         entity: (n,) int64.
         series: (n,) int64.
-        starts: (n,) int64 first row in the series.
+        places: (n,) int64 first row, all series end to end; of days, an actor's follow each other.
         future: (n, k) float64 means over the last quarter of what is read out; NaN where missing.
         last: (n, k) the last values before it.
         signs: (n, s) of the whole window, see ``SIGNS``; log scale, the last is how far the
@@ -59,23 +63,35 @@ class Side:
     event: np.ndarray
     entity: np.ndarray
     series: np.ndarray
-    starts: np.ndarray
+    places: np.ndarray
     future: np.ndarray
     last: np.ndarray
     signs: np.ndarray
 
     @property
+    def blocks(self) -> np.ndarray:
+        """(n,) int64 block in time of each window; ``UNKNOWN`` across a border.
+
+        Two windows of different blocks share no row.
+        """
+        rows = BLOCK * self.windows.length
+        across = self.places % rows > rows - self.windows.length
+        return np.where(across, UNKNOWN, block_groups(self.series, self.places, rows))
+
+    @property
     def slices(self) -> dict[str, np.ndarray]:
-        """(n,) bool each, what is read out apart.
+        """(n,) bool each, what is read out apart; of windows within one block.
 
         Beside rare and normal windows the tenth of the clean ones with the largest change of level,
         and the tenth whose channels go together least, unless all are alike in that.
         """
-        found = {"rare": self.rare, "normal": self.normal}
-        for name, sign in {"regime shift": SHIFT, "corner case": STRAYS}.items():
-            clean = self.signs[self.clean, sign]
-            if len(clean) and clean.min() < clean.max():
-                found[name] = self.clean & (self.signs[:, sign] >= np.quantile(clean, 0.9))
+        whole = self.blocks != UNKNOWN
+        clean = self.clean & whole
+        found = {"rare": self.rare & whole, "normal": self.normal & whole}
+        for name, column in {"regime shift": SHIFT, "corner case": STRAYS}.items():
+            sign = self.signs[:, column]
+            if clean.any() and sign[clean].min() < sign[clean].max():
+                found[name] = clean & (sign >= np.quantile(sign[clean], 0.9))
         return found
 
     @property
@@ -133,7 +149,6 @@ def _side(benchmark: Benchmark, windows: Corpus, past: int, usual: "_Usual") -> 
     others = _evenly(np.flatnonzero(~whole["rare"]), MOST - len(rare))
     ids = np.union1d(rare, others)
     slices = {name: inside[ids] for name, inside in whole.items()}
-    series, starts = windows.locate(ids)
     future: list[np.ndarray] = []
     last: list[np.ndarray] = []
     signs: list[np.ndarray] = []
@@ -154,8 +169,8 @@ def _side(benchmark: Benchmark, windows: Corpus, past: int, usual: "_Usual") -> 
         classes=_classes(benchmark, windows, ids, slices),
         event=windows.labels(ids),
         entity=windows.entities(ids),
-        series=series,
-        starts=starts,
+        series=windows.locate(ids)[0],
+        places=windows.places(ids),
         future=np.concatenate(future).astype(np.float64),
         last=np.concatenate(last).astype(np.float64),
         signs=np.concatenate(signs).astype(np.float64),

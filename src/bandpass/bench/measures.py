@@ -7,7 +7,6 @@ import numpy as np
 from bandpass.bench.asked import UNKNOWN, Asked, Side
 from bandpass.bench.row_scores import stream_anomalies
 from bandpass.evaluation import (
-    block_groups,
     calibration_errors,
     confusion_matrix,
     coverage,
@@ -33,9 +32,6 @@ SHOTS, DRAWS = 6, 20
 EFFICIENCY = (2, 20)
 """Labels a class, beside ``SHOTS``, that few-shot probes get."""
 
-BLOCK = 4
-"""Window lengths in a block of time; windows across a border share rows with both sides of it."""
-
 FEWEST = 8
 """Windows that a slice must have to be read out."""
 
@@ -53,8 +49,9 @@ def measure(jepa: JEPA, asked: Asked, seed: int, settings: ScoringSettings) -> l
         Measures; what the windows do not determine is left out.
     """
     fit, test = asked.fit, asked.test
-    scored = frozen.embed_windows(jepa, test.windows, test.ids)
-    fitted = scored if fit is test else frozen.embed_windows(jepa, fit.windows, fit.ids)
+    pooling = frozen.default_pooling(test.windows.store.modality)
+    scored = frozen.embed_windows(jepa, test.windows, test.ids, pooling)
+    fitted = scored if fit is test else frozen.embed_windows(jepa, fit.windows, fit.ids, pooling)
     past = frozen.embed_past(jepa, test.windows, test.ids)
     ahead = frozen.foresee_windows(jepa, test.windows, test.ids)
     found = list(of_embeddings(asked, (fitted, scored), seed))
@@ -164,7 +161,7 @@ def readouts(test: Side, task: str, vectors: np.ndarray) -> Iterator[Measure]:
     what vectors hold of a state, not how a readout carries over from other states. A prediction is
     kept to the range of the values that were fitted.
     """
-    blocks = block_groups(test.series, test.starts, BLOCK * test.windows.length)
+    blocks = test.blocks
     for name, inside in test.slices.items():
         some = np.flatnonzero(inside)
         if len(some) < 2 * FEWEST:
@@ -205,7 +202,7 @@ def _health(asked: Asked, vectors: tuple[np.ndarray, np.ndarray]) -> Iterator[Me
         yield "health", "isotropy, mean of the classes", float(np.mean(isotropy))
     if test.rare.sum() >= FEWEST and asked.fit.rare.sum() >= FEWEST:
         yield "health", "tail coverage", coverage(cloud[test.rare], vectors[0][asked.fit.rare])
-    pairs = positive_pairs(cloud, test.series, test.starts, test.windows.length, seed=0)
+    pairs = positive_pairs(cloud, test.series, test.places, test.windows.length, seed=0)
     for name, each in pairs.items():
         yield "health", f"pair similarity {name}", each.value
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bandpass.bench.compare import compare
-from bandpass.bench.judgement import judge
+from bandpass.bench.judgement import judge, training
 from bandpass.bench.overall import over_benchmarks, target_compute
-from bandpass.bench.telling import together
+from bandpass.bench.telling import lines, together, told
 from bandpass.bench.verdict import verdict
 from bandpass.bench.words import plain, probability, signed
 from bandpass.evaluation import equal_arms, paired_difference, rejection_rate
@@ -47,6 +47,23 @@ def test_numbers_of_a_comparison_by_hand():
     )
     assert rare.record()["sentence"] == rare.sentence
     assert rare.record()["p_holm"] == rare.p_holm
+
+
+@pytest.mark.parametrize(
+    ("untrained", "said"),
+    [
+        (-CLEAR, "Training adds to the untrained model: +.05"),
+        (CLEAR, "Training takes from the untrained model: -.05"),
+        (0.0, "That training adds to the untrained model is not shown: "),
+    ],
+)
+def test_what_training_adds_is_said_beside_the_oracle(untrained, said):
+    rows = table(GOOD_ORACLE | {"random-init": {"rare": untrained}})
+    sentence = training(rows, BENCHMARK, "flops")
+    assert sentence.startswith(said)
+    assert lines(rows, BENCHMARK, [])[:2] == [judge(rows, BENCHMARK, "flops").sentence, sentence]
+    assert sentence in told(rows, BENCHMARK).sentence
+    assert training(table(GOOD_ORACLE), BENCHMARK, "flops") == ""
 
 
 def test_less_is_better_for_corruption_only():

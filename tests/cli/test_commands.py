@@ -190,6 +190,14 @@ def test_help_is_quick_because_it_loads_nothing(tmp_path):
         assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "bandpass", "bench", "list"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "smd-rare-machine" in done.stdout
+
+
 def test_ctrl_c_saves_exits_130_and_continues(bandpass, store, tiny, tmp_path):
     words = [*tiny, "steps=2000", "log_every=1", "--no-control", "--store", str(store)]
     words = ["train", "series", *words, "--run", str(tmp_path / "run")]

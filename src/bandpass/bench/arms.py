@@ -12,6 +12,9 @@ GATED = (BAND, "gate=true", "rescore_every=8")
 CONTROL = "control"
 """Group of the arms that are not trained: they cost nothing, and no verdict is on them."""
 
+UNTRAINED = "random-init"
+"""The control that says what training adds."""
+
 HAND_MADE = "hand-made"
 """The control without any model."""
 
@@ -59,7 +62,7 @@ def _arms() -> list[Arm]:
         Arm("band", "the surprise band with all its valves and the gate", "role", GATED, half=True),
     ]
     control = [
-        Arm("random-init", "the model as it is initialised, untrained", CONTROL),
+        Arm(UNTRAINED, "the model as it is initialised, untrained", CONTROL),
         Arm(
             HAND_MADE, "no model: statistics of windows, persistence, plain anomaly scores", CONTROL
         ),

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+import pyarrow as pa
+
 from bandpass.bench.grid import Cell, Key
-from bandpass.bench.results import KEYS, Row, merge, read_results, write_results
+from bandpass.bench.results import KEYS, Row, as_table, read_results, write_results
 from bandpass.data.atomic import alone
 from bandpass.runs.jobs import Listener, Work, apart, here
 from bandpass.runs.run import RunError
@@ -80,11 +82,12 @@ def run(
     table.parent.mkdir(parents=True, exist_ok=True)
     with alone(table.with_name(f".{table.name}.lock"), busy):
         rows = known(cells, table)
+        kept = as_table(rows)
 
         def done(cell: Cell, found: list[Row]) -> None:
-            nonlocal rows
-            rows = merge(rows, found)
-            write_results(table, rows)
+            nonlocal kept
+            kept = pa.concat_tables([kept, as_table(found)])
+            write_results(table, kept)
             ending.done.append(cell)
             listener.done(cell, found)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bandpass.bench.arms import UNTRAINED
 from bandpass.bench.compare import ALPHA, Comparison, compare, enough, of_benchmark
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.results import Row
@@ -79,3 +80,24 @@ def judge(rows: Sequence[Row], benchmark: Benchmark, budget: str) -> Judgement:
     pilot = f"pilot, n = {fewest}; " if state == "open" else ""
     sentence = f"{benchmark.name} {can} judge a sampler: {pilot}{said}; {noise}."
     return Judgement(benchmark.name, budget, state, sentence, oracle, again, spread)
+
+
+def training(rows: Sequence[Row], benchmark: Benchmark, budget: str) -> str:
+    """Say what uniform training adds to the untrained model in the rare metric.
+
+    Where it adds nothing, a sampler that gains gains over worse trainings only. Empty without
+    enough pairs.
+    """
+    seeds = seeds_of(rows, benchmark, UNTRAINED, budget)
+    rare = compare(rows, benchmark, UNIFORM, UNTRAINED, budget, seeds)[0]
+    if not enough(rare.n):
+        return ""
+    told = f"{rare.figures}, {probability(rare.p)}"
+    if not rare.p < ALPHA:
+        return f"That training adds to the untrained model is not shown: {told}."
+    if rare.difference > 0:
+        return f"Training adds to the untrained model: {told}."
+    return (
+        f"Training takes from the untrained model: {told}; what a sampler gains there, it gains "
+        "over other trainings only."
+    )

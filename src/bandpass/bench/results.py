@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bandpass.bench.declared import Metric
 from bandpass.data import DataError
-from bandpass.training.atomic import write_table
+from bandpass.training.atomic import write_whole
 
 Row: TypeAlias = dict[str, Any]
 """One number of one run, by the names of `COLUMNS`."""
@@ -57,17 +56,29 @@ def read_results(path: Path) -> list[Row]:
     return table.select(list(COLUMNS)).to_pylist()
 
 
-def write_results(path: Path, rows: Sequence[Row]) -> None:
-    """Write a results table, whole or not at all.
+def as_table(rows: Sequence[Row]) -> pa.Table:
+    """Turn rows into a table with the columns and types of `COLUMNS`.
 
     Raises:
-        DataError: If a row has other columns than `COLUMNS`.
+        DataError: If a row has other columns.
     """
     for row in rows:
         if set(row) != set(COLUMNS):
             wrong = sorted(set(row) ^ set(COLUMNS))
             raise DataError(f"a row of results must have {', '.join(COLUMNS)}: look at {wrong}")
-    write_table(path, {n: np.array([row[n] for row in rows], kind) for n, kind in COLUMNS.items()})
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def write_results(path: Path, rows: Sequence[Row] | pa.Table) -> None:
+    """Write a results table, whole or not at all.
+
+    Raises:
+        DataError: If a row has other columns than `COLUMNS`.
+    """
+    table = rows if isinstance(rows, pa.Table) else as_table(rows)
+    write_whole(path, lambda partial: pq.write_table(table, partial))
 
 
 def merge(*tables: Iterable[Row]) -> list[Row]:

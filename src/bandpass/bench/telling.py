@@ -12,9 +12,10 @@ from bandpass.bench.block import Ending
 from bandpass.bench.compare import Comparison, compare
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.grid import BUDGETS, HALF
+from bandpass.bench.judgement import AGAIN, ORACLE, UNIFORM, judge, seeds_of, training
 from bandpass.bench.overall import over_benchmarks, target_compute
 from bandpass.bench.results import Row
-from bandpass.bench.verdict import AGAIN, ORACLE, UNIFORM, judge, seeds_of, verdict
+from bandpass.bench.verdict import verdict
 from bandpass.bench.words import signed
 from bandpass.report.ablation_inputs import BAND, About, Failed, Told
 
@@ -34,7 +35,7 @@ def lines(rows: Sequence[Row], benchmark: Benchmark, arms: Iterable[str]) -> lis
         arms: Which arms; those without a verdict are passed over.
     """
     chosen = set(arms)
-    said = [judge(rows, benchmark, BUDGETS[0]).sentence]
+    said = _worth(rows, benchmark)
     for budget in (*BUDGETS, HALF):
         found = [each for each in verdict(rows, benchmark, budget) if each.arm in chosen]
         said += [f"{SPOKEN[budget]}, {each.sentence}" for each in found]
@@ -44,9 +45,9 @@ def lines(rows: Sequence[Row], benchmark: Benchmark, arms: Iterable[str]) -> lis
 def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
     """What the page of an ablation is told of one benchmark."""
     judged = judge(rows, benchmark, BUDGETS[0])
-    spoken = [judged.sentence, *_of_band(rows, benchmark)]
+    spoken = [*_worth(rows, benchmark), *_of_band(rows, benchmark)]
     if judged.state == "no":  # its figures are in the tables
-        spoken = [judged.sentence, "No sampler is judged on it."]
+        spoken = [*_worth(rows, benchmark), "No sampler is judged on it."]
     every: list[Comparison] = []
     for budget in (*BUDGETS, HALF):
         for each in verdict(rows, benchmark, budget):
@@ -57,6 +58,12 @@ def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
                 every += compare(rows, benchmark, arm, UNIFORM, budget, seeds)
     records = [each.record() for each in every if each.n]
     return Told(" ".join(spoken), judged.state == "yes", records)
+
+
+def _worth(rows: Sequence[Row], benchmark: Benchmark) -> list[str]:
+    """What is asked of a benchmark before any sampler: can it judge, does training pay."""
+    said = judge(rows, benchmark, BUDGETS[0]).sentence, training(rows, benchmark, BUDGETS[0])
+    return [each for each in said if each]
 
 
 def together(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bandpass.bench.compare import ALPHA, GOOD, of_benchmark, pairs
+from bandpass.bench.compare import of_benchmark, pairs
 from bandpass.bench.declared import BENCHMARKS, Benchmark
 from bandpass.bench.judgement import AGAIN, UNIFORM, seeds_of
 from bandpass.bench.results import Row, read_results
@@ -24,6 +24,7 @@ from bandpass.evaluation import (
     minimum_detectable_effect,
     rejection_rate,
 )
+from bandpass.evaluation.paired import ALPHA, GOOD
 
 TABLES = 500
 LEVELS = {"one metric": ALPHA, "first of three by Holm": ALPHA / len(GOOD)}

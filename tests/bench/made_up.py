@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from bandpass.bench.compare import GOOD
 from bandpass.bench.declared import Benchmark, Metric
+from bandpass.evaluation.paired import GOOD
 
 BENCHMARK = Benchmark(
     name="toy",

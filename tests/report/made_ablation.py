@@ -1,10 +1,10 @@
 """Made-up results of an ablation, for the tests of its page; read by ``runpy``."""
 
-from dataclasses import asdict
 from types import SimpleNamespace as Plain
 
 import numpy as np
 
+from bandpass.evaluation.comparison import NonInferiority
 from bandpass.report.ablation import Comparison, Told
 
 # Rare gain, normal gain, corrupt share, rare share of the slots, cost of a step.
@@ -106,7 +106,7 @@ def told(table: list[dict], declared: Plain, *, can_judge: bool = True) -> Told:
         f"{declared.name}: the oracle beats uniform, so it can judge. The band is better in rare "
         "states by 0.05 and hurt nothing."
     )
-    return Told(said, can_judge, [asdict(each) for each in compared])
+    return Told(said, can_judge, compared)
 
 
 def _compare(
@@ -130,6 +130,7 @@ def _compare(
     error = d.std(ddof=1) / n**0.5 if n > 1 else np.nan
     mean = d.mean() if n else np.nan
     p = float(np.exp(-((mean / error) ** 2) / 2)) if n > 1 and error > 0 else np.nan
+    kept = retention(mean, mean - 1.9 * error, declared.margin)
     return Comparison(
         *pair,
         budget=budget,
@@ -143,9 +144,14 @@ def _compare(
         p_holm=float(np.minimum(1.0, 3 * p)),
         mde=float(3.2 * error) if n > 1 else np.inf,
         n=n,
-        sentence=f"{role}: {pair[0]} - {pair[1]} {mean:+.3f} (n {n})." if n else "Not run.",
-        kept=bool(mean - 1.9 * error > -declared.margin) if role == "normal" else None,
+        asked=n,
+        retention=kept if role == "normal" else None,
     )
+
+
+def retention(mean: float, bound: float, margin: float) -> NonInferiority:
+    """Whether so much is within a margin."""
+    return NonInferiority(float(mean), float(bound), margin, bool(bound > -margin), 8)
 
 
 def prices(arms: tuple[str, ...] = tuple(ARMS)) -> dict[str, Plain]:

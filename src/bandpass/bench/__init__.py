@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from bandpass.bench.arms import ARMS, ROLES, Arm, find_arm
     from bandpass.bench.block import Block, Ending, run
     from bandpass.bench.cells import run_cell
-    from bandpass.bench.compare import Comparison
     from bandpass.bench.declared import (
         BENCHMARKS,
         Benchmark,
@@ -34,7 +33,6 @@ _HOMES = {
     "Benchmark": "declared",
     "Block": "block",
     "Cell": "grid",
-    "Comparison": "compare",
     "Corpora": "stream",
     "Ending": "block",
     "Group": "declared",
@@ -66,7 +64,6 @@ __all__ = [
     "Benchmark",
     "Block",
     "Cell",
-    "Comparison",
     "Corpora",
     "Ending",
     "Group",

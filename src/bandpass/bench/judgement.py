@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bandpass.bench.arms import UNTRAINED
-from bandpass.bench.compare import ALPHA, Comparison, compare, enough, of_benchmark
+from bandpass.bench.compare import compare, enough, of_benchmark
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.results import Row
-from bandpass.bench.words import plain, probability
+from bandpass.evaluation.paired import ALPHA, Comparison
+from bandpass.evaluation.words import plain, probability
 
 UNIFORM, AGAIN, ORACLE = "uniform", "uniform-again", "oracle"
 

@@ -11,7 +11,6 @@ from bandpass.bench.declared import Benchmark
 from bandpass.bench.judgement import UNIFORM, State, seeds_of
 from bandpass.bench.results import Row, by_seed
 from bandpass.bench.verdict import FULL
-from bandpass.bench.words import plain, signed
 from bandpass.evaluation import (
     Estimate,
     NonInferiority,
@@ -20,6 +19,7 @@ from bandpass.evaluation import (
     paired_difference,
     paired_iqm,
 )
+from bandpass.evaluation.words import plain, signed
 
 HALF = "half"
 

@@ -9,14 +9,15 @@ from pathlib import Path
 import torch
 
 from bandpass.bench.block import Ending
-from bandpass.bench.compare import Comparison, compare
+from bandpass.bench.compare import compare
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.grid import BUDGETS, HALF
 from bandpass.bench.judgement import AGAIN, ORACLE, UNIFORM, judge, seeds_of, training
 from bandpass.bench.overall import over_benchmarks, target_compute
 from bandpass.bench.results import Row
 from bandpass.bench.verdict import verdict
-from bandpass.bench.words import signed
+from bandpass.evaluation.paired import Comparison
+from bandpass.evaluation.words import signed
 from bandpass.report.ablation_inputs import BAND, About, Failed, Told
 
 SPOKEN = {
@@ -56,8 +57,7 @@ def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
             if _ran(rows, benchmark, arm, budget):
                 seeds = seeds_of(rows, benchmark, arm, budget)
                 every += compare(rows, benchmark, arm, UNIFORM, budget, seeds)
-    records = [each.record() for each in every if each.n]
-    return Told(" ".join(spoken), judged.state == "yes", records)
+    return Told(" ".join(spoken), judged.state == "yes", [each for each in every if each.n])
 
 
 def _worth(rows: Sequence[Row], benchmark: Benchmark) -> list[str]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bandpass.bench.arms import CONTROLS
-from bandpass.bench.compare import Comparison, compare, of_benchmark
+from bandpass.bench.compare import compare, of_benchmark
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.judgement import AGAIN, ORACLE, UNIFORM, Judgement, judge, seeds_of
 from bandpass.bench.results import Row
-from bandpass.bench.words import plain, probability, signed
+from bandpass.evaluation.paired import Comparison
+from bandpass.evaluation.words import plain, probability, signed
 
 SHUFFLED = "shuffled"
 FULL = "flops"

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bandpass.evaluation.paired import Comparison
 from bandpass.report.ablation_bars import cost_section, slots_section
 from bandpass.report.ablation_cells import Cells, Row, cells_of, styles
 from bandpass.report.ablation_inputs import (
     About,
     Benchmark,
-    Comparison,
     Failed,
     Metric,
     Price,

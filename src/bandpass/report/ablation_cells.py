@@ -6,22 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from bandpass.evaluation.paired import GOOD, Comparison
 from bandpass.report.ablation_inputs import (
     AGAIN,
     BAND,
     BUDGETS,
     CONTROLS,
     FULL,
-    GOOD,
     ORACLE,
     SLOTS,
     UNIFORM,
     Benchmark,
-    Comparison,
     Metric,
     Price,
     Told,
-    comparisons,
 )
 from bandpass.report.drawing import MARKERS, class_token
 from bandpass.report.probes import words
@@ -127,7 +125,7 @@ def cells_of(
         key: {seed: value for seed, value in found.items() if np.isfinite(value)}
         for key, found in values.items()
     }
-    compared = comparisons(told)
+    compared = told.comparisons if told else ()
     held = [*(row["arm"] for row in mine), *prices, *(each.arm for each in compared)]
     return Cells(
         benchmark, mine, len(named) - len(mine), finite, in_order(held), prices, told, compared

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bandpass.evaluation.paired import GOOD, Comparison
 from bandpass.report.ablation_cells import Cells, number
 from bandpass.report.ablation_inputs import (
     AGAIN,
     BAND,
     BUDGETS,
     FULL,
-    GOOD,
     ORACLE,
     SLOTS,
     UNIFORM,
-    Comparison,
 )
 from bandpass.report.blocks import Block, Section, Text, Verdict, Verdicts
 

@@ -1,4 +1,4 @@
-"""Numbers as the sentences of the bench say them."""
+"""Numbers as sentences say them."""
 
 import math
 

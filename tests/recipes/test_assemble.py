@@ -158,3 +158,13 @@ def test_static_needs_a_score_that_is_known(store):
     chosen = recipe("policy=static", "score=loss")
     with pytest.raises(RecipeError, match="known before training, not 'loss': score=density-ratio"):
         build_sampler(chosen, build_windows(chosen, store, "train"))
+
+
+@pytest.mark.parametrize(("patch", "fits"), [(32, False), (16, False), (8, True)])
+def test_a_model_without_a_quarter_to_foresee_is_refused_before_it_is_trained(patch, fits):
+    chosen = override(find("video"), ["length=32", f"patch={patch}", "masks=multi-block"])
+    if fits:
+        assert build_jepa(chosen, (24, 32, 1)).grid[0] == 4
+    else:
+        with pytest.raises(RecipeError, match=rf"encoder\.patch={patch} leaves \d steps in time"):
+            build_jepa(chosen, (24, 32, 1))

@@ -15,7 +15,7 @@ import numpy as np
 
 from bandpass.bench.compare import of_benchmark, pairs
 from bandpass.bench.declared import BENCHMARKS, Benchmark
-from bandpass.bench.judgement import AGAIN, UNIFORM, seeds_of
+from bandpass.bench.judgement import seeds_of
 from bandpass.bench.results import Row, read_results
 from bandpass.evaluation import (
     Estimate,
@@ -24,7 +24,7 @@ from bandpass.evaluation import (
     minimum_detectable_effect,
     rejection_rate,
 )
-from bandpass.evaluation.paired import ALPHA, GOOD
+from bandpass.evaluation.paired import AGAIN, ALPHA, GOOD, UNIFORM
 
 TABLES = 500
 LEVELS = {"one metric": ALPHA, "first of three by Holm": ALPHA / len(GOOD)}

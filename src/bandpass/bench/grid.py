@@ -10,16 +10,11 @@ from typing import Any
 from bandpass.bench.arms import CONTROL, DEFAULT, Arm
 from bandpass.bench.cost import By, Price, steps_within
 from bandpass.bench.declared import Benchmark
+from bandpass.evaluation.paired import HALF, UNIFORM
 from bandpass.recipes import Recipe, to_dict
 
 BUDGETS = ("flops", "time")
 """That every arm is run at."""
-
-HALF = "half"
-"""Of the counted operations."""
-
-UNIFORM = "uniform"
-"""Whose cost is the budget."""
 
 FREE = Price(0.0, 0.0)
 """Of an arm that is not trained."""

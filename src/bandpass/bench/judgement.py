@@ -9,10 +9,8 @@ from bandpass.bench.arms import UNTRAINED
 from bandpass.bench.compare import compare, enough, of_benchmark
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.results import Row
-from bandpass.evaluation.paired import ALPHA, Comparison
+from bandpass.evaluation.paired import AGAIN, ALPHA, ORACLE, UNIFORM, Comparison
 from bandpass.evaluation.words import plain, probability
-
-UNIFORM, AGAIN, ORACLE = "uniform", "uniform-again", "oracle"
 
 State = Literal["yes", "no", "open"]
 

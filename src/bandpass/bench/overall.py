@@ -8,7 +8,7 @@ import numpy as np
 
 from bandpass.bench.compare import enough, of_benchmark, pairs
 from bandpass.bench.declared import Benchmark
-from bandpass.bench.judgement import UNIFORM, State, seeds_of
+from bandpass.bench.judgement import State, seeds_of
 from bandpass.bench.results import Row, by_seed
 from bandpass.bench.verdict import FULL
 from bandpass.evaluation import (
@@ -19,9 +19,8 @@ from bandpass.evaluation import (
     paired_difference,
     paired_iqm,
 )
+from bandpass.evaluation.paired import HALF, UNIFORM
 from bandpass.evaluation.words import plain, signed
-
-HALF = "half"
 
 
 @dataclass(frozen=True)

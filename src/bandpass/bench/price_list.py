@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 from bandpass.bench.ablation import Subject
 from bandpass.bench.arms import CONTROL, Arm, find_arm
 from bandpass.bench.cost import Price, from_rows, prices, to_rows
-from bandpass.bench.grid import UNIFORM, recipe_hash
+from bandpass.bench.grid import recipe_hash
 from bandpass.bench.stream import build_corpora
 from bandpass.data import AnyStore, DataError
+from bandpass.evaluation.paired import UNIFORM
 from bandpass.training.atomic import write_table
 
 

@@ -11,14 +11,14 @@ import torch
 from bandpass.bench.block import Ending
 from bandpass.bench.compare import compare
 from bandpass.bench.declared import Benchmark
-from bandpass.bench.grid import BUDGETS, HALF
-from bandpass.bench.judgement import AGAIN, ORACLE, UNIFORM, judge, seeds_of, training
+from bandpass.bench.grid import BUDGETS
+from bandpass.bench.judgement import judge, seeds_of, training
 from bandpass.bench.overall import over_benchmarks, target_compute
 from bandpass.bench.results import Row
 from bandpass.bench.verdict import verdict
-from bandpass.evaluation.paired import Comparison
+from bandpass.evaluation.paired import AGAIN, BAND, HALF, ORACLE, UNIFORM, Comparison
 from bandpass.evaluation.words import signed
-from bandpass.report.ablation_inputs import BAND, About, Failed, Told
+from bandpass.report.ablation_inputs import About, Failed, Told
 
 SPOKEN = {
     "flops": "At equal counted FLOPs",

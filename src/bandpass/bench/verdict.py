@@ -8,12 +8,11 @@ from typing import Literal
 from bandpass.bench.arms import CONTROLS
 from bandpass.bench.compare import compare, of_benchmark
 from bandpass.bench.declared import Benchmark
-from bandpass.bench.judgement import AGAIN, ORACLE, UNIFORM, Judgement, judge, seeds_of
+from bandpass.bench.judgement import Judgement, judge, seeds_of
 from bandpass.bench.results import Row
-from bandpass.evaluation.paired import Comparison
+from bandpass.evaluation.paired import AGAIN, ORACLE, SHUFFLED, UNIFORM, Comparison
 from bandpass.evaluation.words import plain, probability, signed
 
-SHUFFLED = "shuffled"
 FULL = "flops"
 """Budget that the benchmark itself is judged at: the oracle does not run at half of it."""
 

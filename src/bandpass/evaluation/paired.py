@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from bandpass.evaluation.comparison import NonInferiority
 from bandpass.evaluation.words import plain, probability, signed
 
+UNIFORM, AGAIN, SHUFFLED = "uniform", "uniform-again", "shuffled"
+ORACLE, BAND = "oracle", "band"
+"""Arms with a role, as tables and pages call them."""
+
+HALF = "half"
+"""Budget: half of the counted operations."""
+
 ALPHA = 0.05
 GOOD = {"rare": 1, "normal": 1, "corrupt": -1}
 """The primary metrics, which are one family, and whether more or less of each is better."""

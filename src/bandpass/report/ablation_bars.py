@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bandpass.evaluation.paired import UNIFORM
 from bandpass.report.ablation_cells import Cells, short
-from bandpass.report.ablation_inputs import BUDGETS, CONTROLS, SLOTS, UNIFORM
+from bandpass.report.ablation_inputs import BUDGETS, CONTROLS, SLOTS
 from bandpass.report.blocks import Block, Picture, Pictures, Section, Text
 from bandpass.report.drawing import colour, panel, to_svg
 from bandpass.report.slots import TIMES

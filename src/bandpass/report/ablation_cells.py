@@ -6,16 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bandpass.evaluation.paired import GOOD, Comparison
+from bandpass.evaluation.paired import AGAIN, BAND, GOOD, ORACLE, UNIFORM, Comparison
 from bandpass.report.ablation_inputs import (
-    AGAIN,
-    BAND,
     BUDGETS,
     CONTROLS,
     FULL,
-    ORACLE,
     SLOTS,
-    UNIFORM,
     Benchmark,
     Metric,
     Price,

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bandpass.evaluation.paired import Comparison
+from bandpass.evaluation.paired import HALF, Comparison
 
-UNIFORM, AGAIN, BAND, ORACLE = "uniform", "uniform-again", "band", "oracle"
 CONTROLS = {"random-init": "untrained", "hand-made": "no model"}
 """Arms that are shown beside the others and compared with none."""
 BUDGETS = {
     "flops": "equal counted FLOPs",
     "time": "equal reference time",
-    "half": "half of the counted FLOPs",
+    HALF: "half of the counted FLOPs",
 }
-FULL, HALF = ("flops", "time"), "half"
+FULL = ("flops", "time")
 SLOTS = "slots"
 
 

@@ -4,15 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bandpass.evaluation.paired import GOOD, Comparison
+from bandpass.evaluation.paired import AGAIN, GOOD, UNIFORM, Comparison
 from bandpass.report.ablation_cells import Cells, measure, number, smallest
-from bandpass.report.ablation_inputs import (
-    AGAIN,
-    BUDGETS,
-    CONTROLS,
-    FULL,
-    UNIFORM,
-)
+from bandpass.report.ablation_inputs import BUDGETS, CONTROLS, FULL
 from bandpass.report.ablation_verdict import interval, probability
 from bandpass.report.blocks import Block, Cell, Folded, Section, Table, Text
 

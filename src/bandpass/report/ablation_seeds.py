@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bandpass.evaluation.paired import HALF, UNIFORM
 from bandpass.report.ablation_cells import Cells, measure, number, short
-from bandpass.report.ablation_inputs import BUDGETS, FULL, HALF, UNIFORM
+from bandpass.report.ablation_inputs import BUDGETS, FULL
 from bandpass.report.ablation_labels import side_labels
 from bandpass.report.blocks import Block, Cell, Picture, Pictures, Section, Table, Text
 from bandpass.report.drawing import colour, panel, to_svg

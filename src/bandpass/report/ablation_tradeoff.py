@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bandpass.evaluation.paired import ORACLE, UNIFORM
 from bandpass.report.ablation_cells import Cells, measure
-from bandpass.report.ablation_inputs import BUDGETS, CONTROLS, ORACLE, UNIFORM
+from bandpass.report.ablation_inputs import BUDGETS, CONTROLS
 from bandpass.report.ablation_labels import side_labels
 from bandpass.report.blocks import Block, Picture, Pictures, Section, Text
 from bandpass.report.drawing import colour, panel, to_svg

@@ -4,17 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bandpass.evaluation.paired import GOOD, Comparison
+from bandpass.evaluation.paired import AGAIN, BAND, GOOD, ORACLE, UNIFORM, Comparison
 from bandpass.report.ablation_cells import Cells, number
-from bandpass.report.ablation_inputs import (
-    AGAIN,
-    BAND,
-    BUDGETS,
-    FULL,
-    ORACLE,
-    SLOTS,
-    UNIFORM,
-)
+from bandpass.report.ablation_inputs import BUDGETS, FULL, SLOTS
 from bandpass.report.blocks import Block, Section, Text, Verdict, Verdicts
 
 

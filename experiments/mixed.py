@@ -6,7 +6,9 @@ trains the mixed recipe on prepared stores under every arm and seed at an equal 
 uniform sampling; the band with one shared ranking over all windows (bucket=none); the band with a
 ranking in each modality (bucket=modality); and in the own buckets of each. Prints the share of the
 slots of every modality, how much more often its rare and corrupt windows were drawn than they
-would have been as a fair part of the same slots, and its held-out loss at the end.
+would have been as a fair part of the same slots, its held-out loss at the end, and what the bench
+measures of its encoder: few-shot AP of rare windows, and normal operation. Last come the paired
+differences of every arm to uniform, and of one ranking to one in each modality.
 """
 
 import argparse
@@ -17,9 +19,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bandpass.bench.cells import prepared
+from bandpass.bench.declared import of_store
+from bandpass.bench.measures import measure
 from bandpass.data import AnyStore, open_store
+from bandpass.evaluation import paired_difference
 from bandpass.recipes import build_mixed, build_windows, find, override, parts_of
 from bandpass.runs import train_mixed
+from bandpass.scoring.collect import ScoringSettings
 from bandpass.training import checkpoint
 from bandpass.training.validation import Validation
 
@@ -29,6 +36,13 @@ ARMS = {
     "by modality": ["bucket=modality"],
     "own buckets": ["bucket=own"],
 }
+
+
+PROBED = ("few_shot", "kept")
+PAIRS = (
+    *((arm, "uniform") for arm in ARMS if arm != "uniform"),
+    ("one ranking", "by modality"),
+)
 
 
 def measured(
@@ -57,6 +71,12 @@ def measured(
             row[kind] = times[inside].sum() / fair if fair else np.nan
         held_out = Validation(build_windows(own, store, "test"), recipe.train)
         row["held_out"] = held_out(member, recipe.train.steps)
+        benchmark = of_store(store, own.name)
+        _, asked = prepared(benchmark, own, store)
+        masks = ScoringSettings(mask=own.train.masks[0], mask_ratio=own.train.mask_ratio, seed=0)
+        said = {each[:2]: each[2] for each in measure(member.eval(), asked, own.train.seed, masks)}
+        row["few_shot"] = said.get((benchmark.rare.task, benchmark.rare.metric), np.nan)
+        row["kept"] = said.get((benchmark.normal.task, benchmark.normal.metric), np.nan)
         rows.append(row)
     return rows
 
@@ -88,10 +108,21 @@ def main() -> None:
             here = [r for r in rows if (r["arm"], r["modality"]) == (arm, name)]
             means = {
                 column: np.array([row[column] for row in here], np.float64)
-                for column in ("natural", "slots", "rare", "corrupt", "held_out")
+                for column in ("natural", "slots", "rare", "corrupt", "held_out", *PROBED)
             }
             told = (f"{c} {v.mean():.4f} ({v.min():.4f}-{v.max():.4f})" for c, v in means.items())
             print(f"{arm}, {name}: {', '.join(told)}")
+    for one, other in PAIRS:
+        for name in dict.fromkeys(str(row["modality"]) for row in rows):
+            for column in PROBED:
+                a, b = (
+                    np.array([r[column] for r in rows if (r["arm"], r["modality"]) == (arm, name)])
+                    for arm in (one, other)
+                )
+                if len(a) == len(b) > 0:
+                    found = paired_difference(a.astype(float), b.astype(float))
+                    ends = f"95% {found.t_low:+.3f} to {found.t_high:+.3f}, n {found.count}"
+                    print(f"{one} - {other}, {name}, {column}: {found.mean:+.3f} ({ends})")
 
 
 if __name__ == "__main__":

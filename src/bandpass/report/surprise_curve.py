@@ -29,14 +29,14 @@ Stretches = list[tuple[int, int, str]]
 
 
 def surprise_section(run: Run, clips: Clips | str) -> Section:
-    """Draw the test recordings with most rare events: surprise, motion beneath, what happens."""
+    """Draw the test recordings with most rare events: surprise, motion beneath, what happens.
+
+    Where nothing is labelled, those that surprise most.
+    """
     section = ("surprise", "Surprise along a video")
     table = run.surprise
     if rows(table) == 0:
-        absent = (
-            "No test recording with labelled events has been looked at along time: `bandpass "
-            "evaluate` does where the store has one."
-        )
+        absent = "No test recording has been looked at along time: `bandpass evaluate` does."
         return Section(*section, absent, ())
     if not np.isfinite(table["surprise"]).any():
         absent = "This model predicts no latents, so it has no surprise to draw."
@@ -47,21 +47,27 @@ def surprise_section(run: Run, clips: Clips | str) -> Section:
     pictures = [_picture(of_series(table, name), name, fps, tokens) for name in chosen(table)]
     lead = (
         "The end of every clip is hidden and foreseen from its beginning; surprise is the latent "
-        "error, 1 where it is as large as usual. Shaded: rare events, by their labels, which "
-        f"training never saw. Drawn: {len(pictures)} test recordings, those with most of them."
+        "error, 1 where it is as large as usual. "
     )
+    if names or (table["label"] == 1).any():
+        lead += (
+            "Shaded: rare events, by their labels, which training never saw. Drawn: "
+            f"{len(pictures)} test recordings, those with most of them."
+        )
+    else:
+        lead += f"Nothing is labelled; drawn are the {len(pictures)} that surprise most."
     legend = [(token, "■", name) for name, token in tokens.items()]
     return Section(*section, lead, [Pictures(pictures, legend)])
 
 
 def chosen(table: Columns) -> list[str]:
-    """Recordings with most rare events, then with most stretches of known classes."""
+    """Recordings with most rare events, then most stretches of classes, then most surprise."""
     found = []
     for name in dict.fromkeys(table["series"].tolist()):
         own = of_series(table, name)
         rare, known = (len(stretches(own, which)) for which in ("label", "regime"))
         if np.isfinite(own["surprise"]).any():
-            found.append((-rare, -known, name))
+            found.append((-rare, -known, -float(np.nanmax(own["surprise"])), name))
     return [name for *_, name in sorted(found)[:SHOWN]]
 
 

@@ -129,9 +129,11 @@ def test_a_store_without_labels_is_described_all_the_same(recipe, unlabelled, tm
     rows = evaluate(tmp_path / "run")
     assert {row["task"] for row in rows} == {"geometry", videos.ARROW}
     assert videos.RAW_PATCH in {row["encoder"] for row in rows}
-    assert pq.read_table(tmp_path / "run" / "surprise.parquet").num_rows == 0
+    curve = pq.read_table(tmp_path / "run" / "surprise.parquet")
+    assert set(curve["series"].to_pylist()) == {"take-1", "take-2", "take-3"}
     page = write_report(tmp_path / "run").read_text()
-    assert "No test recording with labelled events" in page
+    assert "Nothing is labelled; drawn are the 3 that surprise most" in page
+    assert "No rare event is labelled here" in page
 
 
 def test_batches_are_refused(run):

@@ -68,7 +68,7 @@ class Frames:
     def curve(self, surprise: np.ndarray, motion: np.ndarray) -> dict[str, np.ndarray]:
         """Columns of ``surprise.parquet``: all frames of recordings in which anything happens.
 
-        They are there, and empty, where nothing is labelled.
+        Of all recordings, where nothing is labelled.
 
         Args:
             surprise: (rows of the store,) NaN where nothing is said.
@@ -77,7 +77,7 @@ class Frames:
         store = self.sample.store
         eventful = np.unique(self.series[self.labels == 1])
         eventful = np.union1d(eventful, events_of(store, ACTION)[0].recordings)
-        inside = np.isin(self.series, eventful)
+        inside = np.isin(self.series, eventful if len(eventful) else self.series)
         rows = self.rows[inside]
         return {
             "series": np.array(store.series_names)[self.series[inside]],

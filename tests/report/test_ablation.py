@@ -113,9 +113,10 @@ def test_mark_of_the_verdict_weighs_the_gain_and_what_it_hurt(
         return Comparison("band", "uniform", "flops", role, *figures, retention=held)
 
     compared = [each("rare", *rare, None), each("normal", *normal)]
-    text = page(tmp_path, table, told=Told("Says.", True, compared))
+    text = page(tmp_path, table, told=Told(["Says.", "More."], True, compared))
     assert re.findall(r'<li class="(\w+)"', text)[0] == outcome
-    text = page(tmp_path, table, told=Told("Says.", False, compared))
+    assert "<p>More.</p>" in text
+    text = page(tmp_path, table, told=Told(["Says.", "More."], False, compared))
     assert re.findall(r'<li class="(\w+)"', text)[0] == "open"
 
 
@@ -240,7 +241,7 @@ def test_names_are_escaped_everywhere(table: list[dict], tmp_path: Path) -> None
     renamed = [row | {"arm": odd if row["arm"] == "band" else row["arm"]} for row in table]
     prices = {"skab": MADE["prices"](("uniform",)) | {odd: MADE["prices"]()["band"]}}
     about = About("<c>", "<m>", [Failed("skab", odd, 1, 2, "<script>")])
-    told = Told("<s>", True, [])
+    told = Told(["<s>"], True, [])
     out = write(renamed, [bench], prices, {"skab": told}, tmp_path / "a.html", about)
     text = out.read_text()
     assert "&lt;b&gt;&amp;" in text
@@ -275,12 +276,12 @@ def test_rows_of_other_versions_are_left_out_and_told(table: list[dict], tmp_pat
 
 def test_two_values_of_the_same_number_are_refused(table: list[dict], tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"arm uniform, seed 100, .* has two values"):
-        page(tmp_path, [*table, table[0] | {"steps": 7}], told=Told("", True))
+        page(tmp_path, [*table, table[0] | {"steps": 7}], told=Told([""], True))
 
 
 def test_unknown_budgets_are_refused(table: list[dict], tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="budget 'double' is none of"):
-        page(tmp_path, [table[0] | {"budgets": "double"}], told=Told("", True))
+        page(tmp_path, [table[0] | {"budgets": "double"}], told=Told([""], True))
 
 
 def test_half_the_budget_tells_when_uniform_is_reached(whole: str) -> None:

@@ -57,7 +57,7 @@ def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
             if _ran(rows, benchmark, arm, budget):
                 seeds = seeds_of(rows, benchmark, arm, budget)
                 every += compare(rows, benchmark, arm, UNIFORM, budget, seeds)
-    return Told(" ".join(spoken), judged.state == "yes", [each for each in every if each.n])
+    return Told(spoken, judged.state == "yes", [each for each in every if each.n])
 
 
 def _worth(rows: Sequence[Row], benchmark: Benchmark) -> list[str]:

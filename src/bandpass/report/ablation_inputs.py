@@ -109,12 +109,12 @@ class Told:
     """The verdict on one benchmark.
 
     Attributes:
-        sentence: Whether it can judge, whether the curriculum helps, and what it hurt.
+        sentences: Whether it can judge, whether the curriculum helps, and what it hurt.
         can_judge: Whether the oracle beats uniform by more than the A/A spread.
         comparisons: Of arms with uniform and with shuffled scores.
     """
 
-    sentence: str
+    sentences: Sequence[str]
     can_judge: bool
     comparisons: Sequence[Comparison] = ()
 

@@ -36,7 +36,8 @@ def _verdict(cells: Cells) -> Verdict:
     if told is None:
         why = f"The statistics were not computed. {about}"
         return Verdict("open", f"{name}: no verdict", why)
-    return Verdict(_outcome(cells), name, f"{told.sentence} {about}")
+    first, *more = told.sentences
+    return Verdict(_outcome(cells), name, first, (*more, about))
 
 
 def _outcome(cells: Cells) -> str:

@@ -94,11 +94,12 @@ class Films:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One finding: ``outcome`` is ``yes``, ``no`` or ``open``; the rest is a plain sentence."""
+    """One finding: ``outcome`` is ``yes``, ``no`` or ``open``; the rest are plain sentences."""
 
     outcome: str
     label: str
     sentence: str
+    more: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

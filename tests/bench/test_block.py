@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,6 +113,25 @@ def test_nothing_begins_after_the_limit_and_the_next_block_goes_on(made, tmp_pat
     assert seeds(table) == [0, 1]
     ending, _ = made(toy.CELLS, table)
     assert (ending.left, seeds(table)) == ([], [0, 1, 2, 3, 4, 5])
+
+
+def test_a_run_directory_goes_when_its_rows_are_kept_and_not_before(made, tmp_path, monkeypatch):
+    table, one = tmp_path / "results.parquet", replace(toy.cell(0), path=tmp_path / "cell")
+
+    def work(cell, on_row):
+        cell.path.mkdir(exist_ok=True)
+        return toy.work(cell, on_row)
+
+    def full(path, rows):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(block, "write_results", full)
+        with pytest.raises(OSError, match="no space left"):
+            made([one], table, work=work)
+    assert one.path.exists()
+    made([one], table, work=work)
+    assert not one.path.exists()
 
 
 def test_a_failed_cell_is_listed_and_stops_no_other(made, tmp_path):

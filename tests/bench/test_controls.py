@@ -52,7 +52,7 @@ def asked(store, benchmark):
 
 
 def cells(benchmark, path, names=CONTROLS, seeds=(100, 101)):
-    return plan(benchmark, [find_arm(n) for n in names], lambda arm: seeds, PRICES, BASE, path)
+    return plan(benchmark, [find_arm(n) for n in names], seeds, PRICES, BASE, path)
 
 
 def by_name(found):
@@ -78,12 +78,11 @@ def test_a_control_is_one_free_cell_a_seed_in_both_full_budgets(benchmark, tmp_p
     assert rows[0]["budgets"] == "flops+time"
 
 
-def test_controls_are_run_where_no_arm_is_named_and_get_every_seed(benchmark):
+def test_controls_are_run_where_no_arm_is_named(benchmark):
     assert DEFAULT == (*ROLES, *CONTROLS)
     assert {arm.name for arm in ablation.arms_of([])} == set(DEFAULT)
     assert [arm.name for arm in ablation.arms_of(["band"])] == ["uniform", "band"]
-    for name in CONTROLS:
-        assert ablation.Seeds().of(benchmark, find_arm(name)) == benchmark.seeds
+    assert ablation.Seeds().of(benchmark) == benchmark.seeds
 
 
 def test_controls_are_not_priced(store, benchmark, tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ def prices():
 @pytest.fixture
 def planned(prices, tmp_path):
     arms = [find_arm(name) for name in NAMES]
-    return plan(TOY, arms, lambda arm: SEEDS, prices, BASE, tmp_path)
+    return plan(TOY, arms, SEEDS, prices, BASE, tmp_path)
 
 
 def of(cells, arm, seed=100):
@@ -80,18 +80,9 @@ def test_several_benchmarks_take_turns_seed_by_seed(planned):
     assert {cell.benchmark.name for cell in first} == {"toy", "twin"}
 
 
-def test_arms_may_have_fewer_seeds(prices, tmp_path):
-    arms = [find_arm("uniform"), find_arm("no-gate")]
-    few = plan(
-        *(TOY, arms, lambda arm: SEEDS[: 1 if arm.name == "no-gate" else 2], prices, BASE, tmp_path)
-    )
-    assert {cell.seed for cell in few if cell.arm == "no-gate"} == {100}
-    assert {cell.seed for cell in few if cell.arm == "uniform"} == {100, 101}
-
-
 def test_a_budget_that_does_not_pay_for_the_start_is_left_out_and_said(prices, tmp_path):
     dear, arms = prices | {"band": price(2e5, 0.01)}, [find_arm("band")]
-    cells = plan(TOY, arms, lambda arm: SEEDS, dear, BASE, tmp_path)
+    cells = plan(TOY, arms, SEEDS, dear, BASE, tmp_path)
     told = list(unpaid(TOY, arms, dear, BASE.train.steps))
     assert {budget for cell in cells for budget in cell.budgets} == {"time"}
     assert ["flops" in told[0], "half" in told[1]] == [True, True]

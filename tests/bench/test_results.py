@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bandpass.bench.declared import Metric
-from bandpass.bench.results import COLUMNS, by_seed, merge, read_results, write_results
+from bandpass.bench.results import COLUMNS, by_seed, read_results, write_results
 from bandpass.data import DataError
 
 from .made_up import row, table
@@ -40,32 +40,6 @@ def test_what_is_no_results_table_is_refused(tmp_path):
         read_results(path)
     with pytest.raises(DataError, match=r"look at \['more'\]"):
         write_results(path, [row(), row() | {"more": 1}])
-
-
-def test_every_number_of_every_run_stays_once():
-    old = [row(seed=1), row(seed=2), row(seed=1) | {"metric": "auroc"}]
-    new = [row(seed=2, budgets="time") | {"value": 0.9}, row(seed=3)]
-    merged = merge(old, new)
-    assert [(r["seed"], r["metric"], r["value"]) for r in merged] == [
-        (1, "average_precision", 0.5),
-        (2, "average_precision", 0.9),
-        (1, "auroc", 0.5),
-        (3, "average_precision", 0.5),
-    ]
-    assert merged[1]["budgets"] == "flops+time"
-    assert merge(merged, old, new) == merged
-    assert old[1] == row(seed=2)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("benchmark", "other"), ("version", 3), ("arm", "band")),
-        *(("recipe", "f" * 12), ("seed", 7), ("steps", 9)),
-    ],
-)
-def test_other_runs_are_no_duplicates(name, value):
-    assert len(merge([row()], [row() | {name: value}])) == 2
 
 
 def test_numbers_are_found_by_arm_budget_and_metric():

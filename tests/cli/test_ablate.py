@@ -116,12 +116,11 @@ def test_two_subjects_of_one_name_are_refused(bandpass, store, tmp_path):
     assert f"two subjects are called {store.name}" in done.err
 
 
-def test_arms_that_only_explain_get_fewer_seeds():
-    of, plant = ablation.Seeds().of, BENCHMARKS["plant"]
-    assert of(plant, ARMS["band"]) == plant.seeds
-    assert of(plant, ARMS["no-gate"]) == plant.seeds[: ablation.ABLATION_SEEDS]
-    assert ablation.Seeds(screening=True).of(plant, ARMS["no-gate"]) == plant.screen
-    assert ablation.Seeds(count=2).of(plant, ARMS["no-gate"]) == plant.seeds[:2]
+def test_seeds_are_those_that_count_unless_it_is_a_pilot():
+    plant = BENCHMARKS["plant"]
+    assert ablation.Seeds().of(plant) == plant.seeds
+    assert ablation.Seeds(screening=True).of(plant) == plant.screen
+    assert ablation.Seeds(count=2).of(plant) == plant.seeds[:2]
 
 
 def test_a_changed_version_has_a_store_of_its_own(tmp_path, monkeypatch):

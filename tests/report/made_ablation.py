@@ -106,7 +106,7 @@ def told(table: list[dict], declared: Plain, *, can_judge: bool = True) -> Told:
         f"{declared.name}: the oracle beats uniform, so it can judge. The band is better in rare "
         "states by 0.05 and hurt nothing."
     )
-    return Told([said], can_judge, compared)
+    return Told([said], ["flops", "time"] if can_judge else [], compared)
 
 
 def _compare(

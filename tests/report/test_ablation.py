@@ -113,10 +113,10 @@ def test_mark_of_the_verdict_weighs_the_gain_and_what_it_hurt(
         return Comparison("band", "uniform", "flops", role, *figures, retention=held)
 
     compared = [each("rare", *rare, None), each("normal", *normal)]
-    text = page(tmp_path, table, told=Told(["Says.", "More."], True, compared))
+    text = page(tmp_path, table, told=Told(["Says.", "More."], ["flops"], compared))
     assert re.findall(r'<li class="(\w+)"', text)[0] == outcome
     assert "<p>More.</p>" in text
-    text = page(tmp_path, table, told=Told(["Says.", "More."], False, compared))
+    text = page(tmp_path, table, told=Told(["Says.", "More."], [], compared))
     assert re.findall(r'<li class="(\w+)"', text)[0] == "open"
 
 
@@ -215,7 +215,7 @@ def test_without_any_result(tmp_path: Path) -> None:
     assert re.findall(r'<section id="(\w+)"', text) == SECTIONS
     assert "skab: no verdict" in section(text, "verdict")
     assert "No cell of this benchmark has a result yet." in section(text, "verdict")
-    assert "commit unknown" in section(text, "ran")
+    assert "code of an unknown commit" in section(text, "ran")
     assert "<svg" not in text
     empty = write([], [], {}, {}, tmp_path / "b.html").read_text()
     assert "No benchmark was given" in empty
@@ -241,7 +241,7 @@ def test_names_are_escaped_everywhere(table: list[dict], tmp_path: Path) -> None
     renamed = [row | {"arm": odd if row["arm"] == "band" else row["arm"]} for row in table]
     prices = {"skab": MADE["prices"](("uniform",)) | {odd: MADE["prices"]()["band"]}}
     about = About("<c>", "<m>", [Failed("skab", odd, 1, 2, "<script>")])
-    told = Told(["<s>"], True, [])
+    told = Told(["<s>"], ["flops"], [])
     out = write(renamed, [bench], prices, {"skab": told}, tmp_path / "a.html", about)
     text = out.read_text()
     assert "&lt;b&gt;&amp;" in text
@@ -260,7 +260,8 @@ def test_arms_that_were_only_screened_are_marked(table: list[dict], tmp_path: Pa
 
 def test_what_was_run(whole: str) -> None:
     ran = section(whole, "ran")
-    assert "Code: 3f2a1bc. Machine: two cores. 1 cell failed." in ran
+    assert "Page written by code 3f2a1bc, on two cores; rows may be of an earlier call." in ran
+    assert "1 cell failed in this one." in ran
     assert "the loss is not finite" in ran
     cells = row_of(whole, "Results", "skab")
     # Arms as dear as uniform ran once for both budgets, six others twice, two at half as well.
@@ -276,12 +277,12 @@ def test_rows_of_other_versions_are_left_out_and_told(table: list[dict], tmp_pat
 
 def test_two_values_of_the_same_number_are_refused(table: list[dict], tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"arm uniform, seed 100, .* has two values"):
-        page(tmp_path, [*table, table[0] | {"steps": 7}], told=Told([""], True))
+        page(tmp_path, [*table, table[0] | {"steps": 7}], told=Told([""], ["flops"]))
 
 
 def test_unknown_budgets_are_refused(table: list[dict], tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="budget 'double' is none of"):
-        page(tmp_path, [table[0] | {"budgets": "double"}], told=Told([""], True))
+        page(tmp_path, [table[0] | {"budgets": "double"}], told=Told([""], ["flops"]))
 
 
 def test_half_the_budget_tells_when_uniform_is_reached(whole: str) -> None:

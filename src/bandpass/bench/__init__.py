@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from bandpass.bench.grid import Cell, plan, recipe_hash
     from bandpass.bench.judgement import Judgement, judge
-    from bandpass.bench.results import merge, read_results, write_results
+    from bandpass.bench.results import read_results, write_results
     from bandpass.bench.stream import Corpora, build_corpora
     from bandpass.bench.verdict import Verdict
 
@@ -45,7 +45,6 @@ _HOMES = {
     "find_arm": "arms",
     "from_json": "declared",
     "judge": "judgement",
-    "merge": "results",
     "of_store": "declared",
     "plan": "grid",
     "read_results": "results",
@@ -75,7 +74,6 @@ __all__ = [
     "find_arm",
     "from_json",
     "judge",
-    "merge",
     "of_store",
     "plan",
     "read_results",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bandpass.bench.arms import ARMS, CONTROL, DEFAULT, Arm, find_arm
+from bandpass.bench.arms import ARMS, DEFAULT, Arm, find_arm
 from bandpass.bench.block import key_of
 from bandpass.bench.cells import run_cell
 from bandpass.bench.declared import BENCHMARKS, Benchmark, find, of_store, store_of
@@ -24,12 +24,6 @@ SHORTER = 4
 """A quick look takes this part of the steps."""
 
 QUICK_SEEDS = 3
-
-ABLATION_SEEDS = 3
-"""Seeds of arms that explain the band rather than compete with it."""
-
-COMPETING = ("role", CONTROL)
-"""Groups of arms that get every seed; a sampler to be confirmed is named with --arm and --seeds."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +53,8 @@ class Seeds:
     screening: bool = False
     count: int | None = None
 
-    def of(self, benchmark: Benchmark, arm: Arm) -> tuple[int, ...]:
-        """The seeds of an arm.
+    def of(self, benchmark: Benchmark) -> tuple[int, ...]:
+        """The seeds of every arm.
 
         Raises:
             RunError: If more are asked for than are declared.
@@ -68,8 +62,7 @@ class Seeds:
         declared = benchmark.screen if self.screening else benchmark.seeds
         kind = "screening seeds" if self.screening else "seeds"
         if self.count is None:
-            few = not self.screening and arm.group not in COMPETING
-            return declared[:ABLATION_SEEDS] if few else declared
+            return declared
         if self.count > len(declared):
             raise RunError(
                 f"--seeds {self.count}: {benchmark.name} declares {len(declared)} {kind}, "

@@ -4,6 +4,7 @@ import difflib
 from dataclasses import dataclass
 
 from bandpass.data import DataError
+from bandpass.evaluation import paired
 from bandpass.recipes import Recipe, override
 
 BAND = "policy=surprise-band"
@@ -38,9 +39,20 @@ class Arm:
     changes: tuple[str, ...] = ()
     half: bool = False
 
+    @property
+    def shuffled(self) -> str:
+        """The arm that re-uses windows as much without knowing which; empty if there is none."""
+        if self.name == paired.BAND or self.group in ("valve", "score", "sweep"):
+            return paired.SHUFFLED
+        return STRONG if self.group == "search" and self.name != STRONG else ""
+
     def recipe(self, base: Recipe) -> Recipe:
         """The base recipe with the changes of the arm."""
         return override(base, ("policy=uniform", "gate=false", *self.changes))
+
+
+STRONG = "shuffled-strong"
+"""The control of the arms that are searched among."""
 
 
 def _arms() -> list[Arm]:
@@ -126,7 +138,7 @@ def _arms() -> list[Arm]:
     ]
     strong = "ess=0.15"
     search = [
-        Arm("shuffled-strong", "the shuffled band at the sample size of those below", "search",
+        Arm(STRONG, "the shuffled band at the sample size of those below", "search",
             ("policy=shuffled", strong)),
         Arm("dense-gated", "fixed weights by the density ratio, known faults held back", "search",
             ("policy=static", "gate=true", strong)),

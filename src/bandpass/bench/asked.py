@@ -45,7 +45,6 @@ class Side:
         classes: (n,) int64 code of the declared kind of class, or 1 for rare and 0 for other clean
             windows; ``UNKNOWN`` where there is none.
         event: (n,) int8: 1 event, 0 normal, -1 unlabelled.
-        entity: (n,) int64.
         series: (n,) int64.
         places: (n,) int64 first row, all series end to end; of days, an actor's follow each other.
         future: (n, k) float64 means over the last quarter of what is read out; NaN where missing.
@@ -61,7 +60,6 @@ class Side:
     corrupt: np.ndarray
     classes: np.ndarray
     event: np.ndarray
-    entity: np.ndarray
     series: np.ndarray
     places: np.ndarray
     future: np.ndarray
@@ -168,7 +166,6 @@ def _side(benchmark: Benchmark, windows: Corpus, past: int, usual: "_Usual") -> 
         corrupt=slices["corrupt"],
         classes=_classes(benchmark, windows, ids, slices),
         event=windows.labels(ids),
-        entity=windows.entities(ids),
         series=windows.locate(ids)[0],
         places=windows.places(ids),
         future=np.concatenate(future).astype(np.float64),

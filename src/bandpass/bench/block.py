@@ -1,5 +1,6 @@
 """Cells made in blocks that can be stopped anywhere: one table grows by each cell."""
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ def run(
             nonlocal kept
             kept = pa.concat_tables([kept, as_table(found)])
             write_results(table, kept)
+            shutil.rmtree(cell.path, ignore_errors=True)
             ending.done.append(cell)
             listener.done(cell, found)
 

@@ -1,7 +1,6 @@
 """One cell of an ablation: an arm trained on a benchmark with a seed, and measured."""
 
 import json
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +33,10 @@ SLICES = ("rare", "corrupt", "normal")
 def run_cell(
     cell: "Cell", store: Path, on_log: OnLog = lambda name, row, log: None
 ) -> list[Measure] | None:
-    """Train a cell, or continue it, then measure it; its run directory goes when it is measured.
+    """Train a cell, or continue it, then measure it.
 
-    A cell without steps is a control: the model as it is initialised, or none.
+    Its run directory stays until its measures are kept. A cell without steps is a control: the
+    model as it is initialised, or none.
 
     Args:
         cell: Which.
@@ -65,9 +65,7 @@ def run_cell(
         spent = _spent(run.path, corpora.train, curriculum)
     else:
         spent = list[Measure]()
-    found = measure(jepa.eval(), asked, cell.seed, _scoring(cell.recipe))
-    shutil.rmtree(cell.path, ignore_errors=True)
-    return [*spent, *found]
+    return [*spent, *measure(jepa.eval(), asked, cell.seed, _scoring(cell.recipe))]
 
 
 def _scoring(recipe: Recipe) -> ScoringSettings:

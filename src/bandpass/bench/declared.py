@@ -185,12 +185,13 @@ def find(name: str) -> Benchmark:
 def of_store(store: AnyStore, recipe: str, changes: tuple[str, ...] = ()) -> Benchmark:
     """Declare a benchmark for any store: its own slices, few-shot probes of the rare one.
 
-    Normal operation is the next state; of schedules the shape of a day, which every one has.
+    Normal operation is the next state; of schedules the shape of a day, which every one has. Its
+    version is made from the hash of the store, so that two of one name never mix in a table.
     """
     days = isinstance(store, ScheduleStore)
     return Benchmark(
         name=store.path.resolve().name,
-        version=0,
+        version=int(store.hash[:8], 16),
         title=f"{store.path.resolve().name}, as prepared",
         source=store.manifest["source"],
         folder="",

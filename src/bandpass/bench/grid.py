@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def budgets_of(arm: Arm) -> tuple[str, ...]:
 def plan(
     benchmark: Benchmark,
     arms: Sequence[Arm],
-    seeds_of: Callable[[Arm], Sequence[int]],
+    seeds: Sequence[int],
     prices: Mapping[str, Price],
     base: Recipe,
     out: Path,
@@ -114,7 +114,7 @@ def plan(
     Args:
         benchmark: What the arms are judged on.
         arms: Which, in the order of tables.
-        seeds_of: Seeds of an arm.
+        seeds: Of every arm.
         prices: Of "uniform" and every arm that is trained, by name.
         base: Recipe of the benchmark; its steps are those of uniform.
         out: Run directories go below it.
@@ -130,7 +130,7 @@ def plan(
             price = prices[arm.name]
             at, _ = _affordable(arm, base.train.steps, prices[UNIFORM], price)
         begin = f"{benchmark.name}-v{benchmark.version}-{arm.name}-{recipe_hash(recipe)}"
-        for seed in seeds_of(arm):
+        for seed in seeds:
             for steps, budgets in at.items():
                 train = replace(recipe.train, seed=seed, steps=steps or recipe.train.steps)
                 cells.append(

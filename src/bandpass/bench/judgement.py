@@ -72,6 +72,8 @@ def judge(rows: Sequence[Row], benchmark: Benchmark, budget: str) -> Judgement:
     can = {"yes": "can", "no": "cannot", "open": "is not known to be able to"}[state]
     change = "gains" if oracle.difference >= 0 else "changes the rare metric by"
     said = f"the oracle {change} {oracle.figures}, {probability(oracle.p)}"
+    if not oracle.n:
+        said = "the oracle was not run"
     if math.isnan(spread):
         noise = "two equal arms were not compared"
     else:

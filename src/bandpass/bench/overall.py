@@ -32,7 +32,6 @@ class TargetCompute:
         state: "yes", "no" or "open".
         share: Of the counted operations of uniform.
         rare: The arm minus uniform at the full budget.
-        reaches: The same by the one-sided bound, margin 0.
         normal: Retention, likewise.
         sentence: All this in words.
     """
@@ -41,7 +40,6 @@ class TargetCompute:
     state: State
     share: float
     rare: PairedDifference
-    reaches: NonInferiority
     normal: NonInferiority
     sentence: str
 
@@ -86,7 +84,7 @@ def target_compute(rows: Sequence[Row], benchmark: Benchmark, arm: str) -> Targe
     )
     if math.isnan(share):
         sentence = f"{arm} did not run at half of the budget beside uniform at the full one."
-    return TargetCompute(arm, state, share, found, reaches, kept, sentence)
+    return TargetCompute(arm, state, share, found, kept, sentence)
 
 
 def _share(

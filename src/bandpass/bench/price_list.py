@@ -14,6 +14,7 @@ from bandpass.bench.cost import Price, from_rows, prices, to_rows
 from bandpass.bench.grid import recipe_hash
 from bandpass.bench.stream import build_corpora
 from bandpass.data import AnyStore, DataError
+from bandpass.data.atomic import alone
 from bandpass.evaluation.paired import UNIFORM
 from bandpass.training.atomic import write_table
 
@@ -38,8 +39,18 @@ def priced(subject: Subject, store: AnyStore, arms: Sequence[Arm], file: Path) -
         file: Parquet; made if it is not there.
 
     Raises:
-        DataError: If the file cannot be read.
+        DataError: If the file cannot be read, or another process is adding to it.
     """
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+    def busy(pid: str) -> DataError:
+        return DataError(f"process {pid} is taking prices for {file}: wait for it")
+
+    with alone(file.with_name(f".{file.name}.lock"), busy):
+        return _priced(subject, store, arms, file)
+
+
+def _priced(subject: Subject, store: AnyStore, arms: Sequence[Arm], file: Path) -> dict[str, Price]:
     rows = _read(file)
     trained = [find_arm(UNIFORM), *(arm for arm in arms if arm.group != CONTROL)]
     recipes = {arm.name: arm.recipe(subject.base) for arm in trained}
@@ -71,7 +82,6 @@ def priced(subject: Subject, store: AnyStore, arms: Sequence[Arm], file: Path) -
         for name in lacking
     }
     rows += [about[row["arm"]] | row for row in to_rows(new)]
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_table(file, rows)
     return found | new
 

@@ -81,22 +81,6 @@ def write_results(path: Path, rows: Sequence[Row] | pa.Table) -> None:
     write_whole(path, lambda partial: pq.write_table(table, partial))
 
 
-def merge(*tables: Iterable[Row]) -> list[Row]:
-    """Put tables together, every number of every run once.
-
-    Of two rows for the same number the later stays. Runs with the same `KEYS` are one run: it
-    counts for the budgets that any of its rows names.
-    """
-    found: dict[tuple[Any, ...], Row] = {}
-    budgets: dict[tuple[Any, ...], dict[str, None]] = {}
-    for table in tables:
-        for row in table:
-            key = tuple(row[name] for name in KEYS)
-            found[*key, row["task"], row["metric"]] = row
-            budgets.setdefault(key, {}).update(dict.fromkeys(row["budgets"].split("+")))
-    return [row | {"budgets": "+".join(budgets[key[: len(KEYS)]])} for key, row in found.items()]
-
-
 def by_seed(
     rows: Iterable[Row], arm: str, budget: str, metric: Metric, column: str = "value"
 ) -> dict[int, float]:

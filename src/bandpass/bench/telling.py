@@ -3,11 +3,13 @@
 import os
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 
+from bandpass.bench.arms import CONTROLS
 from bandpass.bench.block import Ending
 from bandpass.bench.compare import compare
 from bandpass.bench.declared import Benchmark
@@ -45,9 +47,9 @@ def lines(rows: Sequence[Row], benchmark: Benchmark, arms: Iterable[str]) -> lis
 
 def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
     """What the page of an ablation is told of one benchmark."""
-    judged = judge(rows, benchmark, BUDGETS[0])
+    states = {budget: judge(rows, benchmark, budget).state for budget in BUDGETS}
     spoken = [*_worth(rows, benchmark), *_of_band(rows, benchmark)]
-    if judged.state == "no":  # its figures are in the tables
+    if set(states.values()) == {"no"}:  # its figures are in the tables
         spoken = [*_worth(rows, benchmark), "No sampler is judged on it."]
     every: list[Comparison] = []
     for budget in (*BUDGETS, HALF):
@@ -57,7 +59,8 @@ def told(rows: Sequence[Row], benchmark: Benchmark) -> Told:
             if _ran(rows, benchmark, arm, budget):
                 seeds = seeds_of(rows, benchmark, arm, budget)
                 every += compare(rows, benchmark, arm, UNIFORM, budget, seeds)
-    return Told(spoken, judged.state == "yes", [each for each in every if each.n])
+    judging = [budget for budget, state in states.items() if state == "yes"]
+    return Told(spoken, judging, [each for each in every if each.n])
 
 
 def _worth(rows: Sequence[Row], benchmark: Benchmark) -> list[str]:
@@ -69,18 +72,22 @@ def _worth(rows: Sequence[Row], benchmark: Benchmark) -> list[str]:
 def together(
     rows: Sequence[Row], benchmarks: Sequence[Benchmark], arms: Iterable[str]
 ) -> list[str]:
-    """Say what arms come to over benchmarks whose rare metrics are of one scale; none if under two.
+    """Say what arms come to over benchmarks that can judge, if two or more have one scale.
 
     The interquartile mean of all their paired differences, redrawn within each benchmark.
     """
-    scale = benchmarks[0].rare.metric
-    same = [each for each in benchmarks if each.rare.metric == scale]
-    if len(same) < 2:
+    judging = [each for each in benchmarks if judge(rows, each, BUDGETS[0]).state == "yes"]
+    scales = Counter(each.rare.metric for each in judging)
+    if not scales or max(scales.values()) < 2:
         return []
+    scale = scales.most_common(1)[0][0]
+    same = [each for each in judging if each.rare.metric == scale]
     names, said = ", ".join(each.name for each in same), list[str]()
     for arm in arms:
+        if arm in (UNIFORM, *CONTROLS):
+            continue
         found = over_benchmarks(rows, same, arm, UNIFORM, BUDGETS[0])
-        if arm != UNIFORM and found.count:
+        if found.count:
             ends = f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)})"
             said.append(f"{arm} over {names}: interquartile mean of the rare differences {ends}.")
     return said

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bandpass.bench.arms import CONTROLS
+from bandpass.bench.arms import ARMS, CONTROLS
 from bandpass.bench.compare import compare, of_benchmark
 from bandpass.bench.declared import Benchmark
 from bandpass.bench.judgement import Judgement, judge, seeds_of
 from bandpass.bench.results import Row
-from bandpass.evaluation.paired import AGAIN, ORACLE, SHUFFLED, UNIFORM, Comparison
+from bandpass.evaluation.paired import AGAIN, ORACLE, UNIFORM, Comparison
 from bandpass.evaluation.words import plain, probability, signed
 
 FULL = "flops"
@@ -36,7 +36,7 @@ class Verdict:
             both beat uniform, else "not shown"; "not compared" without pairs.
         sentence: All this in words.
         against_uniform: Rare, normal, corrupt.
-        against_shuffled: The same against the arm with shuffled scores.
+        against_shuffled: The same against the arm with shuffled scores (`Arm.shuffled`).
     """
 
     benchmark: str
@@ -79,8 +79,9 @@ def _verdict(
 ) -> Verdict:
     seeds = seeds_of(rows, benchmark, arm, budget)
     found = compare(rows, benchmark, arm, UNIFORM, budget, seeds)
-    beside = compare(rows, benchmark, arm, SHUFFLED, budget, seeds) if arm != SHUFFLED else []
-    shuffled = compare(rows, benchmark, SHUFFLED, UNIFORM, budget, seeds)[0]
+    control = ARMS[arm].shuffled if arm in ARMS else ""
+    beside = compare(rows, benchmark, arm, control, budget, seeds) if control else []
+    shuffled = compare(rows, benchmark, control, UNIFORM, budget, seeds)[0]
     kind = _kind(found[0], judged, pilot=seeds == benchmark.screen)
     retention, cause = _retention(found[1]), _cause(beside, shuffled)
     clauses = [_opening(arm, kind, found[0], judged), _retained(found[1], retention)]

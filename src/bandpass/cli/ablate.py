@@ -92,9 +92,9 @@ def ablate(
     arms = ablation.arms_of(_split(arm), every=full)
     chosen = ablation.Seeds(pilot or quick, seeds or (ablation.QUICK_SEEDS if quick else None))
     for subject in subjects:
+        chosen.of(subject.benchmark)
         for each in arms:
             each.recipe(subject.base)  # what does not fit is refused before anything is made
-            chosen.of(subject.benchmark, each)
     if dry_run:
         return ablate_words.dry(subjects, arms, chosen, table)
     torch.set_num_threads(1)  # as in the processes of --jobs: sums do not depend on either
@@ -108,7 +108,7 @@ def ablate(
             cell
             for subject in subjects
             for cell in grid.plan(
-                *(subject.benchmark, arms, partial(chosen.of, subject.benchmark)),
+                *(subject.benchmark, arms, chosen.of(subject.benchmark)),
                 *(prices[subject.benchmark.name], subject.base, out / "cells"),
             )
         ]

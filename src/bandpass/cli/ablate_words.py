@@ -31,7 +31,7 @@ def dry(subjects: "Sequence[Subject]", arms: "Sequence[Arm]", seeds: "Seeds", ta
     total = 0
     for subject in subjects:
         for arm in arms:
-            of, budgets = seeds.of(subject.benchmark, arm), budgets_of(arm)
+            of, budgets = seeds.of(subject.benchmark), budgets_of(arm)
             count = len(of) * len(budgets)
             row = (subject.benchmark.name, arm.name, len(of), f"{count}: {', '.join(budgets)}")
             shown.add_row(*(Text(str(cell)) for cell in row))
@@ -40,9 +40,9 @@ def dry(subjects: "Sequence[Subject]", arms: "Sequence[Arm]", seeds: "Seeds", ta
     for subject in subjects:
         there = "is there" if subject.store.exists() else "would be prepared"
         steps = subject.base.train.steps
-        most = {seed: None for arm in arms for seed in seeds.of(subject.benchmark, arm)}
+        of = ", ".join(map(str, seeds.of(subject.benchmark)))
         say(
-            f"{subject.benchmark.name}: {steps} uniform steps; seeds {', '.join(map(str, most))}; "
+            f"{subject.benchmark.name}: {steps} uniform steps; seeds {of}; "
             f"store {subject.store} {there}"
         )
     say(f"at most {total} cells into {table}; budgets with equal steps are one cell")

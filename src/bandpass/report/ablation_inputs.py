@@ -110,12 +110,12 @@ class Told:
 
     Attributes:
         sentences: Whether it can judge, whether the curriculum helps, and what it hurt.
-        can_judge: Whether the oracle beats uniform by more than the A/A spread.
+        judging: Budgets at which the oracle beats uniform by more than the A/A spread.
         comparisons: Of arms with uniform and with shuffled scores.
     """
 
     sentences: Sequence[str]
-    can_judge: bool
+    judging: Sequence[str]
     comparisons: Sequence[Comparison] = ()
 
 

@@ -60,9 +60,9 @@ def _table(cells: Cells, metrics: Sequence[_Named], arms: Sequence[str]) -> Fold
 def ran_section(every: Sequence[Cells], about: About) -> Section:
     """How many cells of which seeds and steps, from which code, and what failed."""
     known = [
-        f"Code: {about.commit or 'commit unknown'}.",
-        f"Machine: {about.machine or 'unknown'}.",
-        f"{len(about.failed)} {'cell' if len(about.failed) == 1 else 'cells'} failed.",
+        f"Page written by code {about.commit or 'of an unknown commit'},",
+        f"on {about.machine or 'an unknown machine'}; rows may be of an earlier call.",
+        f"{len(about.failed)} {'cell' if len(about.failed) == 1 else 'cells'} failed in this one.",
     ]
     blocks: list[Block] = [_benchmarks(every)] if every else []
     if about.failed:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bandpass.evaluation.paired import AGAIN, BAND, GOOD, ORACLE, UNIFORM, Comparison
 from bandpass.report.ablation_cells import Cells, number
-from bandpass.report.ablation_inputs import BUDGETS, FULL, SLOTS
+from bandpass.report.ablation_inputs import BUDGETS, SLOTS
 from bandpass.report.blocks import Block, Section, Text, Verdict, Verdicts
 
 
@@ -42,12 +42,12 @@ def _verdict(cells: Cells) -> Verdict:
 
 def _outcome(cells: Cells) -> str:
     """Of the band against uniform: ``yes``, ``no`` or ``open``."""
-    if cells.told is None or not cells.told.can_judge:
+    if cells.told is None:
         return "open"
     mine = [
         each
         for each in cells.compared
-        if (each.arm, each.against) == (BAND, UNIFORM) and each.budget in FULL
+        if (each.arm, each.against) == (BAND, UNIFORM) and each.budget in cells.told.judging
     ]
     rare = [each.outcome for each in mine if each.role == "rare"]
     normal = [each for each in mine if each.role == "normal"]

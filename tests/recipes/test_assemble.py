@@ -160,11 +160,20 @@ def test_static_needs_a_score_that_is_known(store):
         build_sampler(chosen, build_windows(chosen, store, "train"))
 
 
-@pytest.mark.parametrize(("patch", "fits"), [(32, False), (16, False), (8, True)])
-def test_a_model_without_a_quarter_to_foresee_is_refused_before_it_is_trained(patch, fits):
-    chosen = override(find("video"), ["length=32", f"patch={patch}", "masks=multi-block"])
+@pytest.mark.parametrize(
+    ("name", "shape", "patch", "fits"),
+    [
+        *(("video", (24, 32, 1), 32, False), ("video", (24, 32, 1), 16, True)),
+        *(("series", 3, 16, False), ("series", 3, 8, True)),
+    ],
+)
+def test_a_model_with_nothing_to_foresee_is_refused_before_it_is_trained(name, shape, patch, fits):
+    chosen = override(find(name), ["length=32", f"patch={patch}", "masks=multi-block"])
+    if name == "series":
+        chosen = override(chosen, ["masks=span", "mask_ratio=0.5"])
     if fits:
-        assert build_jepa(chosen, (24, 32, 1)).grid[0] == 4
+        assert build_jepa(chosen, shape).grid[0] == 32 // patch
     else:
-        with pytest.raises(RecipeError, match=rf"encoder\.patch={patch} leaves \d steps in time"):
-            build_jepa(chosen, (24, 32, 1))
+        said = rf"encoder\.patch={patch} leaves {32 // patch} of the \d steps in time"
+        with pytest.raises(RecipeError, match=said):
+            build_jepa(chosen, shape)

@@ -37,8 +37,9 @@ from bandpass.training.feed import BY_ID, SCORABLE, Sampler
 ORACLE_SHARE = 0.25
 """Slots that the oracle gives to rare windows."""
 
-FEWEST_STEPS = 3
-"""In time: with fewer there is no last quarter to foresee."""
+FEWEST_STEPS = {1: 3, 3: 2}
+"""In time, of a series and of clips, by the axes of their tokens: else evaluation has nothing to
+hide, of a series the last quarter, of clips what comes after the first step."""
 
 DRAWS_APART = 1 << 32
 """Between the seeds of two orders of drawing: no seed of a run reaches as far."""
@@ -112,12 +113,12 @@ def build_jepa(recipe: Recipe, shape: int | tuple[int, ...]) -> JEPA:
             MASKS[name](1, jepa.grid, recipe.train.mask_ratio, torch.Generator())
     except ValueError as error:
         raise RecipeError(str(error)) from error
-    if jepa.grid[0] < FEWEST_STEPS:
+    fewest = FEWEST_STEPS[len(jepa.grid)]
+    if jepa.grid[0] < fewest:
         length, patch = recipe.windows.length, recipe.model.encoder.patch
         raise RecipeError(
-            f"windows.length={length} with encoder.patch={patch} leaves {jepa.grid[0]} steps in "
-            f"time, and foreseeing the last quarter takes {FEWEST_STEPS}: take smaller patches or "
-            "longer windows"
+            f"windows.length={length} with encoder.patch={patch} leaves {jepa.grid[0]} of the "
+            f"{fewest} steps in time that foreseeing takes: take smaller patches or longer windows"
         )
     _check_next(recipe)
     if kind is TextJEPA and recipe.train.grounded:
